@@ -1,0 +1,140 @@
+//! API keys: who may call, in which environment, for what.
+//!
+//! The key itself is random and shown once; only its SHA-256 and its first 16 characters are kept.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{KeyId, OrganizationId, Scope, Timestamp, refund::words};
+
+words! {
+    /// Test money or real money. The two never meet.
+    Environment {
+        /// Test money.
+        Test = "test",
+        /// Real money.
+        Live = "live",
+    }
+}
+
+impl Environment {
+    /// What keys of this environment begin with.
+    pub const fn key_prefix(self) -> &'static str {
+        match self {
+            Self::Test => "rk_test_",
+            Self::Live => "rk_live_",
+        }
+    }
+}
+
+/// Random characters after the prefix of a key.
+pub const KEY_RANDOM_CHARACTERS: usize = 32;
+/// Characters of a key that may be stored and shown.
+pub const KEY_PREFIX_CHARACTERS: usize = 16;
+
+/// The SHA-256 of a key, as lowercase hex: what a server stores in its place.
+pub fn hash_api_key(key: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(key.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Whether a text has the form of a RefundKit key: `rk_test_` or `rk_live_` and exactly 32 URL-safe characters.
+pub fn is_valid_api_key_format(key: &str) -> bool {
+    api_key_environment(key).is_some()
+}
+
+/// The environment that a key of valid form belongs to.
+pub fn api_key_environment(key: &str) -> Option<Environment> {
+    Environment::ALL.iter().copied().find(|environment| {
+        key.strip_prefix(environment.key_prefix()).is_some_and(|random| {
+            random.len() == KEY_RANDOM_CHARACTERS
+                && random.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        })
+    })
+}
+
+/// An API key, without the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// Where it works.
+    pub environment: Environment,
+    /// Its first 16 characters, to recognise it by.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute; null if never.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key just made. The only answer that ever carries the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedApiKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// Where it works.
+    pub environment: Environment,
+    /// Its first 16 characters, to recognise it by.
+    pub prefix: String,
+    /// The key, this once. Null when the request is a repeat: keys are not stored; revoke this one and make another.
+    pub key: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Who a key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The environment.
+    pub environment: Environment,
+    /// What the key may do.
+    pub scope: Scope,
+    /// The key's id.
+    pub key_id: KeyId,
+    /// The key's first 16 characters.
+    pub prefix: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_says_its_environment_and_nothing_else_passes() {
+        let random = "aB3-_67890123456789012345678901x";
+        assert_eq!(api_key_environment(&format!("rk_test_{random}")), Some(Environment::Test));
+        assert_eq!(api_key_environment(&format!("rk_live_{random}")), Some(Environment::Live));
+        for key in [
+            "",
+            "rk_test_",
+            &format!("rk_test_{random}x"),
+            &format!("sk_test_{random}"),
+            "rk_test_51Habcdefghijklmnopqrstuvwxyz0123456789",
+        ] {
+            assert!(!is_valid_api_key_format(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_hashed_as_sha256_hex() {
+        assert_eq!(hash_api_key("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,40 @@
+//! The request log: calls as the server answered them, without secrets.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{InitiatedBy, KeyId, RequestId, Timestamp};
+
+/// One call. Written behind the answer, so the last second may be lost in a crash; a refund's audit trail may not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEntry {
+    /// The request's id, as in its `Request-Id` header.
+    pub id: RequestId,
+    /// When it was answered.
+    pub created_at: Timestamp,
+    /// The operation's name.
+    pub operation: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The path with its values, without the query.
+    pub path: String,
+    /// The HTTP status answered.
+    pub status: u16,
+    /// The error's code, when it failed.
+    pub error_code: Option<String>,
+    /// The error's message, when it failed.
+    pub error_message: Option<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The key that called.
+    pub key_id: KeyId,
+    /// The door it came through.
+    pub through: InitiatedBy,
+    /// What the client said of itself.
+    pub client: Option<String>,
+    /// The caller's idempotency key.
+    pub idempotency_key: Option<String>,
+    /// The input as JSON text, secrets redacted, cut at 4096 characters.
+    pub input: Option<String>,
+}

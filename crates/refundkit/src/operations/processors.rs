@@ -1,0 +1,93 @@
+//! Operations on processor connections.
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{Effect, Method, Operation, Page, ProcessorConnection, Scope, processor_connection::StripeConnect};
+
+/// Lists the processor connections of this environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListProcessors {}
+
+impl Operation for ListProcessors {
+    const NAME: &'static str = "list_processors";
+    const TAG: &'static str = "Processors";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/v1/processors";
+    const SCOPE: Scope = Scope::Read;
+    const EFFECT: Effect = Effect::Read;
+    type Output = Page<ProcessorConnection>;
+}
+
+/// Connects Stripe in this environment, or replaces the connection in place; omitted fields are kept.
+///
+/// The key is tried with one harmless call before it is saved, then sealed and never shown again. Test keys belong to the test
+/// environment, live keys to live; restricted keys work. While refunds are open, a key that cannot read one of them is refused
+/// with `conflict` unless `force` is true.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConnectStripe {
+    /// Stripe's secret or restricted key: `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`. Needed the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 255))]
+    pub secret_key: Option<SecretString>,
+    /// How refunds are made on Stripe Connect; replaces what was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<StripeConnect>,
+    /// Replace the key although it cannot read the refunds that are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
+}
+
+fn expose<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    use secrecy::ExposeSecret as _;
+    secret.as_ref().map(SecretString::expose_secret).serialize(serializer)
+}
+
+impl Operation for ConnectStripe {
+    const NAME: &'static str = "connect_stripe";
+    const TAG: &'static str = "Processors";
+    const METHOD: Method = Method::Put;
+    const PATH: &'static str = "/v1/processors/stripe";
+    const SCOPE: Scope = Scope::Admin;
+    const EFFECT: Effect = Effect::WriteIdempotent;
+    type Output = ProcessorConnection;
+}
+
+/// Tries the saved Stripe key with one harmless call and notes whether Stripe accepts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TestStripe {}
+
+impl Operation for TestStripe {
+    const NAME: &'static str = "test_stripe";
+    const TAG: &'static str = "Processors";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/processors/stripe/test";
+    const SCOPE: Scope = Scope::Admin;
+    const EFFECT: Effect = Effect::WriteIdempotent;
+    type Output = ProcessorConnection;
+}
+
+/// Disconnects Stripe: no new refunds; the open ones are followed to their end.
+///
+/// While refunds are open this is refused with `conflict` unless `force` is true.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DisconnectStripe {
+    /// Disconnect although refunds are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
+}
+
+impl Operation for DisconnectStripe {
+    const NAME: &'static str = "disconnect_stripe";
+    const TAG: &'static str = "Processors";
+    const METHOD: Method = Method::Delete;
+    const PATH: &'static str = "/v1/processors/stripe";
+    const SCOPE: Scope = Scope::Admin;
+    const EFFECT: Effect = Effect::WriteIdempotent;
+    type Output = ProcessorConnection;
+}

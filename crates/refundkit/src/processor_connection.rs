@@ -1,0 +1,66 @@
+//! Processors, and an organization's connection to one.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionId, Environment, Timestamp, refund::words};
+
+words! {
+    /// A payment processor.
+    ProcessorName {
+        /// Stripe.
+        Stripe = "stripe",
+    }
+}
+
+words! {
+    /// Whether a connection can be used.
+    ConnectionStatus {
+        /// It makes and follows refunds.
+        Active = "active",
+        /// The processor refuses its credential.
+        Invalid = "invalid",
+        /// Taken away by a person: it makes no new refunds but follows the open ones to their end.
+        Disconnected = "disconnected",
+    }
+}
+
+/// An organization's account at a processor, in one environment. The credential itself is never shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessorConnection {
+    /// The connection's id.
+    pub id: ConnectionId,
+    /// The processor.
+    pub processor: ProcessorName,
+    /// The environment.
+    pub environment: Environment,
+    /// Whether it can be used.
+    pub status: ConnectionStatus,
+    /// Enough of the key to recognise it: `sk_test_…4242`.
+    pub secret_key_hint: String,
+    /// The account's id at the processor, where the key may read it.
+    pub account: Option<String>,
+    /// Stripe Connect settings, when there are any.
+    pub connect: Option<StripeConnect>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How refunds are made on Stripe Connect. Replaced as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StripeConnect {
+    /// The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^acct_[A-Za-z0-9]{1,64}$"))]
+    pub account: Option<String>,
+    /// Whether the transfer to the connected account is taken back in proportion. A charge with a transfer is refused until this says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverse_transfer: Option<bool>,
+    /// Whether the application fee is given back in proportion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_application_fee: Option<bool>,
+}

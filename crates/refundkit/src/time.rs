@@ -1,0 +1,119 @@
+//! Instants, in UTC with milliseconds. Nothing here asks what time it is.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+/// An instant in UTC, to the millisecond. On the wire RFC 3339 with exactly three decimals: `2026-02-22T10:30:00.000Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The last representable millisecond: the end of the year 9999.
+const MILLIS_MAX: i64 = 253_402_300_799_999;
+
+/// A text that is not an RFC 3339 time of this era.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time: expected RFC 3339 such as 2026-02-22T10:30:00.000Z")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// The instant that many milliseconds after 1970-01-01T00:00:00Z; values outside 1970 to 9999 are clamped.
+    pub const fn from_millis(millis: i64) -> Self {
+        if millis < 0 {
+            Self(0)
+        } else if millis > MILLIS_MAX {
+            Self(MILLIS_MAX)
+        } else {
+            Self(millis)
+        }
+    }
+
+    /// The instant that many seconds after 1970-01-01T00:00:00Z (how Stripe counts).
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self::from_millis(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub const fn as_seconds(self) -> i64 {
+        self.0 / 1000
+    }
+
+    /// This instant, `millis` later (or earlier, when negative).
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this instant; negative when `earlier` is later.
+    pub const fn millis_since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        write!(f, "{instant:.3}")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let instant: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        let millis = instant.as_millisecond();
+        if (0..=MILLIS_MAX).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_decimals_and_utc_whatever_came_in() {
+        let at: Timestamp = "2026-02-22T11:30:00+01:00".parse().unwrap();
+        assert_eq!(at.to_string(), "2026-02-22T10:30:00.000Z");
+        assert_eq!(Timestamp::from_millis(1).to_string(), "1970-01-01T00:00:00.001Z");
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_refused() {
+        for text in ["", "yesterday", "2026-02-30T00:00:00Z", "1969-12-31T23:59:59Z", "2026-02-22", "1700000000"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+}
