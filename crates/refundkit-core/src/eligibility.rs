@@ -64,7 +64,7 @@ pub struct Ask {
 pub fn what_is_left(charge: &Charge, own: &[OwnRefund]) -> Left {
     let captured = if charge.captured { charge.amount_captured.max(0) } else { 0 };
     let listed = charge.refunds.iter().filter(|refund| holds_money(&refund.status)).map(|refund| refund.amount);
-    let under_way = own.iter().filter(|own| own.status.holds_money() && !is_listed(own, &charge.refunds));
+    let under_way = unlisted(charge, own).filter(|own| own.status.holds_money());
     let refunded =
         listed.chain(under_way.map(|own| own.amount)).fold(0_i64, |sum, amount| sum.saturating_add(amount.max(0)));
     Left { captured, refunded, left: captured.saturating_sub(refunded).max(0) }
@@ -78,6 +78,11 @@ fn holds_money(status: &ReportedStatus) -> bool {
         | ReportedStatus::Unrecognised(_) => true,
         ReportedStatus::Failed | ReportedStatus::Canceled => false,
     }
+}
+
+/// Our refunds of the charge that the processor does not list (yet).
+pub fn unlisted<'a>(charge: &'a Charge, own: &'a [OwnRefund]) -> impl Iterator<Item = &'a OwnRefund> {
+    own.iter().filter(|own| !is_listed(own, &charge.refunds))
 }
 
 /// Whether the processor lists our refund: under the id it gave, or carrying ours.

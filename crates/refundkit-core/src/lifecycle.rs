@@ -66,7 +66,8 @@ pub struct Decision {
     pub events: Vec<NewEvent>,
     /// The refund's one job from now on, in place of the one it had; none: never look again.
     pub job: Option<Job>,
-    /// What people must be told of, beyond the audit trail.
+    /// What people must be told of, beyond the audit trail: a contradiction when it is news, an undecidable outcome with
+    /// every look that fails.
     pub alarm: Option<String>,
 }
 

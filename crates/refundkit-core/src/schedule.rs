@@ -110,7 +110,7 @@ impl Schedule {
 }
 
 /// Whether a refund completed at `settled_at` is still looked at.
-pub fn is_watched(settled_at: Timestamp, now: Timestamp) -> bool {
+fn is_watched(settled_at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(settled_at) < COMPLETED_WATCH_MS
 }
 

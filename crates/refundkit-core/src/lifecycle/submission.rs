@@ -93,20 +93,26 @@ impl Case<'_> {
     }
 
     pub(super) fn submission_answered(self, outcome: Outcome<ProcessorRefund>) -> Decision {
-        let error = match outcome {
+        match outcome {
             Outcome::Accepted(refund) => {
-                return self.reported(&refund, self.state.submission().map(|submission| submission.attempts));
+                self.reported(&refund, self.state.submission().map(|submission| submission.attempts))
             }
-            Outcome::Refused(ref error) | Outcome::NotExecuted(ref error) | Outcome::Unknown(ref error) => error,
-        };
+            Outcome::Refused(error) => self.not_accepted(&error, Self::refused),
+            Outcome::NotExecuted(error) => self.not_accepted(&error, Self::postponed),
+            Outcome::Unknown(error) => self.not_accepted(&error, Self::unanswered),
+        }
+    }
+
+    /// An answer counts for what it says only while no attempt is in doubt: it speaks of its own attempt, not of others.
+    fn not_accepted(
+        self,
+        error: &ProcessorError,
+        for_what_it_says: fn(Self, Submission, &ProcessorError) -> Decision,
+    ) -> Decision {
         match self.state {
-            State::Submitting { submission } if submission.in_doubt => self.stays_unknown(*submission, error),
-            State::Submitting { submission } => match outcome {
-                Outcome::Refused(_) => self.refused(*submission, error),
-                Outcome::NotExecuted(_) => self.postponed(*submission, error),
-                Outcome::Unknown(_) | Outcome::Accepted(_) => self.becomes_unknown(*submission, error),
-            },
-            // The refund has moved on since this attempt began: whatever moved it knew more than this answer does.
+            State::Submitting { submission } if submission.in_doubt => self.still_unknown(*submission, error),
+            State::Submitting { submission } => for_what_it_says(self, *submission, error),
+            // The refund has moved on since the attempt began: whatever moved it knew more than this answer does.
             State::Queued { .. }
             | State::OutcomeUnknown { .. }
             | State::RequiresAction { .. }
@@ -171,11 +177,11 @@ impl Case<'_> {
         self.becomes(State::Queued { submission }, vec![event]).not_before(error.retry_after_ms, self.now)
     }
 
-    fn becomes_unknown(self, submission: Submission, error: &ProcessorError) -> Decision {
+    fn unanswered(self, submission: Submission, error: &ProcessorError) -> Decision {
         self.unknown(submission, error, "No readable answer, so it may or may not have been executed")
     }
 
-    fn stays_unknown(self, submission: Submission, error: &ProcessorError) -> Decision {
+    fn still_unknown(self, submission: Submission, error: &ProcessorError) -> Decision {
         self.unknown(submission, error, "An earlier attempt may have been executed, and this one does not tell")
     }
 

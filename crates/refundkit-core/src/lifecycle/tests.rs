@@ -3,6 +3,7 @@
 mod properties;
 mod stories;
 mod table;
+mod worker;
 
 use refundkit::{
     Amount, Failure, ProcessorErrorDetail, RefundStatus, Timestamp,
@@ -124,13 +125,14 @@ fn every_report() -> Vec<ReportedStatus> {
     ]
 }
 
-/// Every command, with every report in every disguise: as expected, of another amount, and of another refund.
+/// Every command, with every report in every disguise: as expected, of other money, and of another refund.
 fn every_command() -> Vec<Command> {
     let reports = every_report().into_iter().flat_map(|status| {
         let expected = report(status);
         let other_amount = ProcessorRefund { amount: 2400, ..expected.clone() };
+        let other_currency = ProcessorRefund { currency: "eur".parse().unwrap(), ..expected.clone() };
         let other_refund = ProcessorRefund { id: "re_2".into(), ..expected.clone() };
-        [expected, other_amount, other_refund]
+        [expected, other_amount, other_currency, other_refund]
     });
     let mut commands: Vec<Command> = reports
         .flat_map(|refund| {

@@ -150,7 +150,7 @@ fn an_acceptance_names_its_attempt_and_the_processors_request() {
 }
 
 #[test]
-fn an_acceptance_for_another_amount_counts_and_raises_an_alarm_once() {
+fn an_acceptance_for_other_money_counts_and_raises_an_alarm_once() {
     let wrong = ProcessorRefund { amount: 2000, ..report(ReportedStatus::Completed) };
     let decision = decided(&submitting(), Command::SubmissionAnswered(Outcome::Accepted(wrong.clone())), start());
     assert_eq!(decision.state.status(), RefundStatus::Completed);
@@ -161,6 +161,9 @@ fn an_acceptance_for_another_amount_counts_and_raises_an_alarm_once() {
 
     let again = decided(&decision.state, Command::Observed(wrong), start());
     assert_eq!((again.events, again.alarm), (vec![], None));
+
+    let other_currency = ProcessorRefund { currency: "eur".parse().unwrap(), ..report(ReportedStatus::Processing) };
+    assert!(decided(&submitting(), Command::Observed(other_currency), start()).alarm.is_some());
 }
 
 #[test]
