@@ -116,6 +116,11 @@ pub struct Error {
     pub refund_id: Option<RefundId>,
     /// What the processor said.
     pub processor: Option<Box<ProcessorErrorDetail>>,
+    /// Whether money may have moved all the same: a processor asked directly gave no answer. Repeat the call only with
+    /// `idempotency_key`, and within 24 hours.
+    pub outcome_unknown: bool,
+    /// The key under which the processor was asked directly.
+    pub idempotency_key: Option<String>,
 }
 
 impl Error {
@@ -131,6 +136,8 @@ impl Error {
             hint: None,
             refund_id: None,
             processor: None,
+            outcome_unknown: false,
+            idempotency_key: None,
         }
     }
 
@@ -146,6 +153,8 @@ impl Error {
             hint: body.hint,
             refund_id: body.refund_id,
             processor: body.processor.map(Box::new),
+            outcome_unknown: false,
+            idempotency_key: None,
         }
     }
 }

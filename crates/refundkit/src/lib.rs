@@ -40,6 +40,8 @@ pub use operation::{Effect, Method, Operation, Scope};
 pub use page::{Page, PageInfo};
 pub use policy::PolicyDecision;
 pub use processor_connection::{ConnectionStatus, ProcessorConnection, ProcessorName, StripeConnect};
+#[cfg(feature = "processors")]
+pub use processors::{PaymentProcessor, StripeProcessor};
 pub use refund::{Failure, InitiatedBy, Refund, RefundReason, RefundStage, RefundStatus};
 pub use time::Timestamp;
 pub use transaction::{Transaction, TransactionId, TransactionRefund};

@@ -2,6 +2,13 @@
 //!
 //! A processor reads and changes payments over the network and reports facts ([`crate::processor`]). It knows nothing of
 //! databases, tenants or schedules, and decides nothing about what a refund may become.
+#![expect(clippy::result_large_err, reason = "an error is made once a call, and callers match on its fields directly")]
+
+mod ambient;
+mod http;
+pub mod stripe;
+
+pub use stripe::StripeProcessor;
 
 use async_trait::async_trait;
 

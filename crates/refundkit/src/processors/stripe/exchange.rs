@@ -1,0 +1,180 @@
+//! One call to Stripe over HTTP: its headers, its tries, its time limits, and what came back.
+//!
+//! What a reply means lives in `errors` and `retry`; nothing here knows what a refund is. Keys and bodies are never logged.
+
+use std::{error::Error as _, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument as _;
+
+use crate::processors::{
+    ambient,
+    http::Timeouts,
+    stripe::{
+        answers::Answer,
+        keys::StripeKey,
+        requests::Request,
+        retry::{self, Proof},
+    },
+};
+
+/// The largest answer that is read, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// What one try came to.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// An answer, read whole.
+    Answered(Answer),
+    /// Nothing was sent: no address, no connection, no TLS.
+    NotReached { message: String },
+    /// Something may have arrived, but no whole answer came back.
+    NoAnswer { message: String, status: Option<u16>, request_id: Option<String> },
+}
+
+/// What a call came to: its last reply, and whether a try before it may have been executed.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) reply: Reply,
+    pub(super) earlier_in_doubt: bool,
+}
+
+/// How Stripe is reached, and how patiently.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    pub(super) client: reqwest::Client,
+    pub(super) key: StripeKey,
+    /// Without a slash at its end.
+    pub(super) api_base: String,
+    pub(super) timeouts: Timeouts,
+    pub(super) retries_max: u32,
+}
+
+impl Wire {
+    /// Sends a request until it is answered, refused, or not worth another try.
+    pub(super) async fn exchange(&self, request: &Request) -> Exchange {
+        let span = tracing::debug_span!("stripe", method = %request.method, path = request.template);
+        self.tries(request, self.retries_max).instrument(span).await
+    }
+
+    /// Sends a request once: for what is nice to know.
+    pub(super) async fn exchange_once(&self, request: &Request) -> Exchange {
+        let span = tracing::debug_span!("stripe", method = %request.method, path = request.template);
+        self.tries(request, 0).instrument(span).await
+    }
+
+    async fn tries(&self, request: &Request, retries_max: u32) -> Exchange {
+        let deadline = Instant::now() + self.timeouts.total;
+        let mut earlier_in_doubt = false;
+        let mut tries_made = 0;
+        loop {
+            let reply = self.one_try(request, deadline).await;
+            tries_made += 1;
+            // A try that has no time left to connect would only turn "never reached" into doubt.
+            let in_time = |delay| Instant::now() + delay + self.timeouts.connect < deadline;
+            match retry::next_delay(&reply, tries_made, ambient::jitter_percent()) {
+                Some(delay) if tries_made <= retries_max && in_time(delay) => {
+                    earlier_in_doubt |= retry::proof(&reply) == Proof::None;
+                    sleep(delay).await;
+                }
+                _ => return Exchange { reply, earlier_in_doubt },
+            }
+        }
+    }
+
+    async fn one_try(&self, request: &Request, deadline: Instant) -> Reply {
+        let started = Instant::now();
+        let reply = match timeout_at(deadline, self.send(request)).await {
+            Ok(reply) => reply,
+            Err(_) => Reply::NoAnswer { message: silence(self.timeouts.total), status: None, request_id: None },
+        };
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &reply {
+            Reply::Answered(Answer { status, request_id, .. }) => {
+                tracing::debug!(status, request_id, elapsed_ms, "Stripe answered");
+            }
+            Reply::NotReached { message } => tracing::debug!(elapsed_ms, message, "Stripe was not reached"),
+            Reply::NoAnswer { message, status, request_id } => {
+                tracing::debug!(status, request_id, elapsed_ms, message, "Stripe's answer did not arrive");
+            }
+        }
+        reply
+    }
+
+    async fn send(&self, request: &Request) -> Reply {
+        let mut response = match self.built(request).send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() || error.is_builder() => {
+                return Reply::NotReached { message: format!("Stripe could not be reached: {}.", root_cause(&error)) };
+            }
+            Err(error) => return self.lost(&error, None, None),
+        };
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            request_id: header("request-id").map(str::to_owned),
+            should_retry: header("stripe-should-retry").and_then(|said| said.parse().ok()),
+            retry_after_seconds: header("retry-after").and_then(|seconds| seconds.trim().parse().ok()),
+            body: Vec::new(),
+        };
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Reply::Answered(answer),
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                    answer.body.extend_from_slice(&chunk);
+                }
+                Ok(Some(_)) => {
+                    let message = format!("Stripe's answer was larger than {ANSWER_BYTES_MAX} bytes.");
+                    return Reply::NoAnswer { message, status: Some(answer.status), request_id: answer.request_id };
+                }
+                Err(error) => return self.lost(&error, Some(answer.status), answer.request_id),
+            }
+        }
+    }
+
+    fn built(&self, request: &Request) -> reqwest::RequestBuilder {
+        let mut builder = self
+            .client
+            .request(request.method.clone(), format!("{}{}", self.api_base, request.target))
+            .bearer_auth(self.key.expose())
+            .header("Stripe-Version", &request.api_version);
+        if let Some(account) = &request.account {
+            builder = builder.header("Stripe-Account", account);
+        }
+        if let Some(key) = &request.idempotency_key {
+            builder = builder.header("Idempotency-Key", key);
+        }
+        if let Some(body) = &request.body {
+            builder =
+                builder.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone());
+        }
+        builder
+    }
+
+    fn lost(&self, error: &reqwest::Error, status: Option<u16>, request_id: Option<String>) -> Reply {
+        let message = if error.is_timeout() {
+            silence(self.timeouts.read)
+        } else {
+            format!("The connection to Stripe broke before its answer arrived: {}.", root_cause(error))
+        };
+        Reply::NoAnswer { message, status, request_id }
+    }
+}
+
+fn silence(limit: Duration) -> String {
+    let millis = limit.as_millis();
+    if millis.is_multiple_of(1000) {
+        format!("Stripe did not answer within {} s.", millis / 1000)
+    } else {
+        format!("Stripe did not answer within {millis} ms.")
+    }
+}
+
+/// The innermost reason: it names no URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
+    }
+    cause.map_or_else(|| "the request could not be built".to_owned(), ToString::to_string)
+}
