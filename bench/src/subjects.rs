@@ -72,7 +72,8 @@ impl RefundKit {
             .env("REFUNDKIT_DATABASE_URL", "sqlite://refundkit.db")
             .env("REFUNDKIT_MASTER_KEY_FILE", "master.key")
             .env("REFUNDKIT_STRIPE_API_BASE", &self.stripe)
-            .env("REFUNDKIT_RATE_LIMIT", "0");
+            .env("REFUNDKIT_RATE_LIMIT", "0")
+            .env("REFUNDKIT_METRICS_LISTEN", "127.0.0.1:0");
         command
     }
 
