@@ -2,7 +2,7 @@
 
 use refundkit::{
     Amount, Error, ErrorCode, Metadata, MetadataValue, RefundReason, RefundStatus, StripeProcessor,
-    processors::stripe::{DirectRefund, DirectRefundRequest},
+    processors::stripe::DirectRefundRequest,
 };
 
 use crate::{
@@ -53,12 +53,8 @@ async fn a_refund_is_validated_then_made() {
     let server = ScriptedServer::start([paid(), json(200, REFUND)]).await;
     let metadata = Metadata::new([("order".to_owned(), MetadataValue::Integer(7))].into()).unwrap();
     let made = processor(&server).process_refund(DirectRefundRequest { metadata, ..request("ch_1") }).await.unwrap();
-    let expected = DirectRefund {
-        external_refund_id: "re_1".to_owned(),
-        status: RefundStatus::Completed,
-        processed_at: refundkit::Timestamp::from_seconds(1_700_000_000),
-    };
-    assert_eq!(made, expected);
+    assert_eq!((made.external_refund_id.as_str(), made.status), ("re_1", RefundStatus::Completed));
+    assert_eq!(made.processed_at.as_seconds(), 1_700_000_000);
     let post = &server.received()[1];
     assert_eq!(post.body, "charge=ch_1&amount=2500&reason=requested_by_customer&metadata%5Border%5D=7");
     assert!(post.headers["idempotency-key"].starts_with("refundkit-"));

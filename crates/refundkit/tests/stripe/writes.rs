@@ -263,3 +263,43 @@ async fn a_refund_that_cannot_be_cancelled_is_so_in_either_wording() {
         assert_eq!((error.kind, error.detail.message.as_str()), (ProcessorErrorKind::NotCancellable, message));
     }
 }
+
+#[test]
+fn nothing_logs_a_key_or_a_body_at_any_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let refusal = format!(
+                r#"{{"error":{{"type":"invalid_request_error","message":"Invalid API Key provided: {KEY}"}}}}"#
+            );
+            let (outcome, _) = submitted([json(401, &refusal)]).await;
+            let Outcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+            tracing::info!(?error, "as a caller might log it");
+            submitted([json(500, "a body"), json(200, REFUND)]).await;
+        });
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("path=\"/v1/refunds\"") && log.contains("req_scripted"), "{log}");
+    for secret in [&KEY[8..], "metadata%5B", "a body", "\"re_1\""] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -13,6 +13,7 @@ use crate::{
 
 /// What Stripe knows of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ValidatedTransaction {
     /// The id as given.
     pub transaction_id: TransactionId,
@@ -45,6 +46,7 @@ pub struct DirectRefundRequest {
 
 /// A refund that Stripe made.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectRefund {
     /// Stripe's id of it (`re_…`).
     pub external_refund_id: String,
@@ -56,7 +58,8 @@ pub struct DirectRefund {
 
 /// Where a refund stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadStatus {
+#[non_exhaustive]
+pub struct DirectRefundStatus {
     /// Stripe's id of it.
     pub external_refund_id: String,
     /// Where it stands.
@@ -67,7 +70,8 @@ pub struct ReadStatus {
 
 /// Whether a refund was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cancellation {
+#[non_exhaustive]
+pub struct DirectCancellation {
     /// Whether Stripe calls it canceled.
     pub cancelled: bool,
     /// When Stripe said so; none where it is not canceled.
@@ -117,17 +121,21 @@ impl StripeProcessor {
     }
 
     /// Reads where a refund stands.
-    pub async fn get_refund_status(&self, external_refund_id: &str) -> Result<ReadStatus, Error> {
+    pub async fn get_refund_status(&self, external_refund_id: &str) -> Result<DirectRefundStatus, Error> {
         let refund = self.retrieve_refund(external_refund_id).await?;
-        Ok(ReadStatus { external_refund_id: refund.id, status: refund.status.status(), updated_at: ambient::now() })
+        Ok(DirectRefundStatus {
+            external_refund_id: refund.id,
+            status: refund.status.status(),
+            updated_at: ambient::now(),
+        })
     }
 
     /// Takes a refund back, which Stripe allows only while it waits for the customer; otherwise a `processor_error`.
-    pub async fn cancel_refund(&self, external_refund_id: &str) -> Result<Cancellation, Error> {
+    pub async fn cancel_refund(&self, external_refund_id: &str) -> Result<DirectCancellation, Error> {
         let key = ambient::fresh_idempotency_key();
         let outcome = crate::PaymentProcessor::cancel_refund(self, external_refund_id, &key).await;
         let cancelled = answered(outcome, &key)?.status == ReportedStatus::Canceled;
-        Ok(Cancellation { cancelled, cancelled_at: cancelled.then(ambient::now) })
+        Ok(DirectCancellation { cancelled, cancelled_at: cancelled.then(ambient::now) })
     }
 
     async fn charge_of(&self, id: &TransactionId) -> Result<Charge, Error> {

@@ -25,7 +25,7 @@ use self::{
     requests::{PAGE_MAX, Request},
 };
 pub use self::{
-    direct::{Cancellation, DirectRefund, DirectRefundRequest, ReadStatus, ValidatedTransaction},
+    direct::{DirectCancellation, DirectRefund, DirectRefundRequest, DirectRefundStatus, ValidatedTransaction},
     exchange::ANSWER_BYTES_MAX,
     ids::{NotAPayment, check_transaction_id},
     keys::{API_BASE, KEY_CHARACTERS_MAX, StripeKey},
@@ -48,6 +48,33 @@ pub const RETRIES_MAX: u32 = 10;
 pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 
 /// Stripe, as one account of it: reads charges, makes refunds once, and tells what became of them.
+///
+/// As a [`PaymentProcessor`] it reports facts to something that stores and decides. Its own methods are for programs that
+/// refund without a RefundKit server:
+///
+/// ```no_run
+/// use refundkit::{Amount, Metadata, RefundReason, StripeProcessor, processors::stripe::DirectRefundRequest};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let stripe = StripeProcessor::new("sk_test_your_stripe_secret_key")?;
+///
+/// let transaction = stripe.validate_transaction(&"ch_1N4HbSKz9cXRvFYr".parse()?).await?;
+/// assert!(transaction.valid, "paid and not fully refunded");
+///
+/// let refund = stripe
+///     .process_refund(DirectRefundRequest {
+///         transaction_id: transaction.transaction_id,
+///         amount: Amount::new(2500)?,
+///         currency: transaction.currency,
+///         reason: RefundReason::ProductDefective,
+///         metadata: Metadata::default(),
+///         idempotency_key: None,
+///     })
+///     .await?;
+/// println!("{} is {}", refund.external_refund_id, refund.status);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// All processors of a program share their connections. Cheap to make and to clone.
 #[derive(Clone)]
