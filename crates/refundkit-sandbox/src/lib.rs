@@ -17,6 +17,40 @@
 //! assert!(response.body.contains("\"status\":\"succeeded\""));
 //! ```
 //!
+//! # Controls
+//!
+//! Below `/_sandbox` the HTTP face and [`Model::apply`] take JSON and ask for no key. These requests do what only Stripe,
+//! a bank or a person at the Dashboard could do, arm faults, and show what really happened.
+//!
+//! | request | body | does |
+//! | --- | --- | --- |
+//! | `GET /_sandbox/requests` | | shows the request log, oldest first: [`LoggedRequest`] |
+//! | `GET /_sandbox/ledger` | | shows every charge with its refunds, counted afresh: [`LedgerCharge`] |
+//! | `GET /_sandbox/faults` | | shows what is armed |
+//! | `POST /_sandbox/faults` | [`FaultRule`] | arms a fault for the next requests that fit |
+//! | `POST /_sandbox/webhook_faults` | [`WebhookFaultRule`] | arms one for the next deliveries that fit |
+//! | `POST /_sandbox/fault_plan` | [`FaultPlan`] | lets faults strike by chance |
+//! | `DELETE /_sandbox/faults` | | disarms everything |
+//! | `GET /_sandbox/settings` | | shows the delays: [`Settings`] |
+//! | `POST /_sandbox/settings` | `refund_delay_ms`, `webhook_retry_delay_ms` | changes them for what begins from now on |
+//! | `POST /_sandbox/clock` | `advance_ms` | moves the clock forward |
+//! | `POST /_sandbox/refunds` | [`DashboardRefund`] | makes a refund no API request asked for |
+//! | `POST /_sandbox/refunds/{id}/{action}` | the fields of the [`RefundAction`] | moves a refund: `succeed`, `fail`, `cancel`, `pend`, `require_action`, `status` |
+//! | `POST /_sandbox/charges/{id}/dispute` | `reason`, `inquiry` | opens a dispute |
+//! | `POST /_sandbox/disputes/{id}/win`, `/lose` | | ends it |
+//! | `POST /_sandbox/balance` | `account`, `currency`, `available`, `when_short`, `livemode` | sets a balance, and with [`ShortBalance`] what a short one does |
+//! | `POST /_sandbox/api_keys` | [`ApiKey`] | makes a key known, and its account |
+//!
+//! # Payment methods
+//!
+//! Stripe's own test names, as `tok_x` on charges and `pm_card_x` on PaymentIntents: `visa` and the other plain cards,
+//! `pendingRefund`, `refundFail`, `createDispute`, `createDisputeProductNotReceived`, `createDisputeInquiry`,
+//! `chargeDeclined` and its variants. Three more, as `tok_sandbox_x` and `pm_sandbox_x`, for what Stripe has no test card
+//! for: `requiresAction` (the refund waits for the customer, who answers after the delay), `requiresActionHeld` (the
+//! customer never answers) and `sepaDebit` (a bank debit: `py_`, `pyr_`).
+//!
+//! # What it is not
+//!
 //! The sandbox is a witness: it shares no code with the rest of the project and believes nothing it says. What it
 //! leaves out, on purpose: fees and payout delays (see [`LedgerCharge`] for what is counted), cross-account webhooks,
 //! and every endpoint that refunds do not touch.

@@ -21,11 +21,12 @@ pub struct SandboxOptions {
     pub seed: u64,
     /// Where the state is kept; in memory only when absent.
     pub state_file: Option<PathBuf>,
-    /// How long refunds take from one state to the next, and webhooks from one try to the next.
+    /// How long refunds take from one state to the next, and webhooks from one try to the next. Replaces what the state
+    /// file says.
     pub refund_delay: Duration,
     /// What there is at the beginning. Ignored when the state file exists.
     pub world: World,
-    /// Faults by chance.
+    /// Faults by chance. Replaces what the state file says.
     pub fault_plan: FaultPlan,
 }
 
@@ -115,10 +116,11 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), SandboxError> {
         self.save().await?;
-        let sender = tokio::spawn(webhooks::run(self.clone(), webhooks::client()?));
-        let served = http::serve(self.clone(), listener, shutdown).await;
-        sender.abort();
-        served.map_err(SandboxError::Serve)?;
+        let client = webhooks::client()?;
+        tokio::select! {
+            served = http::serve(self.clone(), listener, shutdown) => served.map_err(SandboxError::Serve)?,
+            never = webhooks::run(self.clone(), client) => match never {},
+        }
         self.save().await
     }
 

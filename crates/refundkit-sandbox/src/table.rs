@@ -127,9 +127,9 @@ impl<T> Schedule<T> {
         Some((due_at_ms, entry))
     }
 
-    /// Takes out the first entry that fits.
+    /// Takes out the last entry that fits: what was just put off is found at once.
     pub(crate) fn remove_where(&mut self, fits: impl Fn(&T) -> bool) -> Option<T> {
-        let key = *self.entries.iter().find(|(_, entry)| fits(entry))?.0;
+        let key = *self.entries.iter().rfind(|(_, entry)| fits(entry))?.0;
         self.entries.remove(&key)
     }
 

@@ -1,6 +1,7 @@
 //! Lets time pass and sends what is due. Which deliveries are due, and what becomes of failed ones, the model decides.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -28,7 +29,7 @@ pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 /// Ticks until it is dropped; deliveries under way are dropped with it and come again later.
-pub(crate) async fn run(sandbox: Sandbox, client: reqwest::Client) {
+pub(crate) async fn run(sandbox: Sandbox, client: reqwest::Client) -> Infallible {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut senders = JoinSet::new();

@@ -1,22 +1,7 @@
 //! The sandbox's own endpoints below `/_sandbox`: JSON in, JSON out, no key.
 //!
 //! They do what only Stripe, a bank or a person at the Dashboard could do, arm faults, and show what really happened.
-//!
-//! | request | does |
-//! | --- | --- |
-//! | `GET /_sandbox/requests` | the request log, oldest first |
-//! | `GET /_sandbox/ledger` | every charge with its refunds, counted afresh |
-//! | `GET`, `POST`, `DELETE /_sandbox/faults` | shows, arms a [`FaultRule`], disarms everything |
-//! | `POST /_sandbox/webhook_faults` | arms a [`WebhookFaultRule`] |
-//! | `POST /_sandbox/fault_plan` | sets the [`FaultPlan`] |
-//! | `GET`, `POST /_sandbox/settings` | shows or changes the delays |
-//! | `POST /_sandbox/clock` | moves the clock forward |
-//! | `POST /_sandbox/refunds` | a refund made in the Dashboard |
-//! | `POST /_sandbox/refunds/{id}/{succeed,fail,cancel,pend,require_action,status}` | moves a refund by hand |
-//! | `POST /_sandbox/charges/{id}/dispute` | opens a dispute |
-//! | `POST /_sandbox/disputes/{id}/{win,lose}` | ends a dispute |
-//! | `POST /_sandbox/balance` | sets an account's balance |
-//! | `POST /_sandbox/api_keys` | makes an [`ApiKey`] known |
+//! The table of them stands in the crate's documentation.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +123,7 @@ pub enum ControlError {
     #[error("{0} is out of range")]
     Range(&'static str),
     /// No such control endpoint.
-    #[error("there is no control endpoint {0}; see the documentation of the sandbox's control module")]
+    #[error("there is no control endpoint {0}; see the documentation of the sandbox")]
     Route(String),
 }
 
@@ -233,7 +218,7 @@ impl Model {
             return Err(ControlError::Refused(format!("Charge {id} is disputed already.")));
         }
         scope.open_dispute(&mut charge, opening.reason.as_deref().unwrap_or("fraudulent"), opening.inquiry);
-        Ok(charge.show(scope.livemode()))
+        Ok(scope.charge(id, "charge")?.show(scope.livemode()))
     }
 
     fn close_dispute(&mut self, id: &str, won: bool, now_ms: i64) -> Result<Value, ControlError> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::charges::Charge;
+use super::refunds::RefundStatus;
 use super::{Scope, lists};
 use crate::errors::StripeError;
 use crate::params::Params;
@@ -94,6 +95,18 @@ impl Scope<'_> {
         if !inquiry {
             self.books.balance.add(-charge.amount, &charge.currency);
             self.emit("charge.dispute.funds_withdrawn", shown, None);
+            self.fail_pending_refunds(charge);
+        }
+    }
+
+    /// The bank took the money back itself, so refunds that were still on their way fail.
+    fn fail_pending_refunds(&mut self, charge: &Charge) {
+        for id in &charge.refund_ids {
+            let is_pending = self.books.refunds.get(id).is_some_and(|refund| refund.status == RefundStatus::Pending);
+            if is_pending {
+                let failed = self.fail_refund(id, "charge_for_pending_refund_disputed");
+                debug_assert!(failed.is_ok(), "a pending refund can always fail: {failed:?}");
+            }
         }
     }
 

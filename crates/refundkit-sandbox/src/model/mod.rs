@@ -1,8 +1,7 @@
 //! The model: a small Stripe as plain data. Requests and instants go in, answers and webhooks come out.
 //!
-//! No IO, no clock, no randomness of its own. [`Model::apply`] is the whole pipeline of one request: who asks, which
-//! fault strikes, what the idempotency key remembers, what the endpoint does, what the answer looks like. What an
-//! endpoint does lives in the file named after its noun.
+//! No IO, no clock, no randomness of its own. The state and the passing of time live here, the way of one request in
+//! `pipeline`, and what an endpoint does in the file named after its noun.
 
 mod accounts;
 mod authentication;
@@ -18,6 +17,7 @@ mod ledger;
 mod lists;
 mod payment_intents;
 mod payment_methods;
+mod pipeline;
 mod refund_creation;
 mod refund_lifecycle;
 mod refunds;
@@ -38,17 +38,13 @@ pub use ledger::{LedgerCharge, LedgerRefund};
 pub use request_log::LoggedRequest;
 
 use accounts::{Account, Books, Profile};
-use control::is_control_path;
 pub(crate) use events::matches_kind;
 pub(crate) use fixtures::{Fixture, Payment};
 
-use crate::errors::{OtherMode, StripeError};
-use crate::faults::{Fault, Faults};
+use crate::errors::OtherMode;
+use crate::faults::Faults;
 use crate::ids::Ids;
-use crate::params::Params;
-use crate::request::{Method, Request, Response, Transport};
 use crate::table::Schedule;
-use authentication::{Caller, check_permission};
 use deliveries::Delivery;
 use refund_lifecycle::RefundTimer;
 use request_log::RequestLog;
@@ -146,27 +142,6 @@ impl Scope<'_> {
     }
 }
 
-/// What an endpoint answered, before headers and transport.
-#[derive(Debug, Clone)]
-struct Answer {
-    status: u16,
-    body: String,
-    should_retry: Option<bool>,
-    /// The request whose answer this repeats.
-    original_request: Option<String>,
-    touched: Vec<String>,
-}
-
-impl Answer {
-    fn new(status: u16, body: String) -> Answer {
-        Answer { status, body, should_retry: None, original_request: None, touched: Vec::new() }
-    }
-
-    fn refusal(error: &StripeError, request_id: &str, livemode: bool) -> Answer {
-        Answer { should_retry: error.should_retry, ..Answer::new(error.status, error.body(request_id, livemode)) }
-    }
-}
-
 impl Model {
     /// A model without accounts. [`crate::World::build`] makes one that can be used at once.
     pub fn new(seed: u64) -> Model {
@@ -182,34 +157,6 @@ impl Model {
             clock_offset_ms: 0,
             revision: 0,
         }
-    }
-
-    /// Answers one request. `now_ms` is the time in unix milliseconds; it should not run backwards.
-    ///
-    /// Paths below `/_sandbox` control the sandbox itself and need no key.
-    pub fn apply(&mut self, request: &Request, now_ms: i64) -> Response {
-        self.advance(now_ms);
-        if is_control_path(&request.path) {
-            return control::answer(self, request, now_ms);
-        }
-        let now_ms = now_ms.saturating_add(self.clock_offset_ms);
-        let request_id = self.ids.request();
-        let caller = self.authenticate(request);
-        let fault = match &caller {
-            Ok(_) => self.faults.strike(request.method, &request.path, &mut self.ids),
-            Err(_) => None,
-        };
-        let answer = match caller {
-            Ok(caller) => self.answer(request, &caller, &request_id, fault.as_ref(), now_ms),
-            Err(error) => Answer::refusal(&error, &request_id, false),
-        };
-        if request.method != Method::Get || fault.is_some() {
-            self.revision += 1;
-        }
-        let touched = answer.touched.clone();
-        let response = finish(request, &request_id, answer, fault.as_ref());
-        self.log.record(request, &response, touched, fault.as_ref(), now_ms);
-        response
     }
 
     /// Runs everything that was due by `now_ms`: refunds move on, and their webhooks are queued.
@@ -295,149 +242,6 @@ impl Model {
         let mut places = self.places();
         places.retain(|place| self.books(place).is_some_and(|books| !books.waiting_for_funds.is_empty()));
         places
-    }
-
-    /// Authentication and the limiter stand before the idempotency layer, as at Stripe.
-    fn answer(
-        &mut self,
-        request: &Request,
-        caller: &Caller,
-        request_id: &str,
-        fault: Option<&Fault>,
-        now_ms: i64,
-    ) -> Answer {
-        let livemode = caller.place.livemode;
-        if let Some(error) = fault.and_then(Fault::before_effect) {
-            return Answer::refusal(&error, request_id, livemode);
-        }
-        let params = match Params::parse(&joined_params(request)) {
-            Ok(params) => params,
-            Err(error) => return Answer::refusal(&error, request_id, livemode),
-        };
-        if let (Method::Post, Some(key)) = (request.method, &request.idempotency_key) {
-            return self.answer_once(request, key, params, caller, request_id, fault, now_ms);
-        }
-        match self.execute(request, params, caller, request_id, fault, now_ms) {
-            Ok(answer) => answer,
-            Err(error) => Answer::refusal(&error, request_id, livemode),
-        }
-    }
-
-    /// A POST with an idempotency key: the first answer of the endpoint is the only one.
-    #[expect(clippy::too_many_arguments, reason = "one request's facts, used nowhere else")]
-    fn answer_once(
-        &mut self,
-        request: &Request,
-        key: &str,
-        params: Params,
-        caller: &Caller,
-        request_id: &str,
-        fault: Option<&Fault>,
-        now_ms: i64,
-    ) -> Answer {
-        let livemode = caller.place.livemode;
-        let canonical = params.canonical();
-        let Some(records) = self.records(&caller.place) else {
-            return Answer::refusal(&StripeError::unrecognized_url("POST", &request.path), request_id, livemode);
-        };
-        match records.recall(key, &request.path, &canonical, now_ms) {
-            Err(error) => return Answer::refusal(&error, request_id, livemode),
-            Ok(Some(first)) => {
-                let mut answer = Answer::new(first.status, first.body.clone());
-                answer.original_request = Some(first.request_id.clone());
-                return answer;
-            }
-            Ok(None) => {}
-        }
-        let (answer, remember) = match self.execute(request, params, caller, request_id, fault, now_ms) {
-            Ok(answer) => (answer, true),
-            Err(error) => {
-                (Answer::refusal(&error, request_id, livemode), error.stage == crate::errors::Stage::Execution)
-            }
-        };
-        if remember && let Some(records) = self.records(&caller.place) {
-            let busy_ms = fault.map_or(0, Fault::delay_ms);
-            records.remember(crate::idempotency::Record {
-                key: key.to_owned(),
-                path: request.path.clone(),
-                fingerprint: crate::idempotency::fingerprint(&canonical),
-                status: answer.status,
-                body: answer.body.clone(),
-                request_id: request_id.to_owned(),
-                created_at_ms: now_ms,
-                busy_until_ms: now_ms.saturating_add(i64::try_from(busy_ms).unwrap_or(i64::MAX)),
-            });
-        }
-        answer
-    }
-
-    /// Runs the endpoint, unless a stored accident takes its place or its answer.
-    fn execute(
-        &mut self,
-        request: &Request,
-        params: Params,
-        caller: &Caller,
-        request_id: &str,
-        fault: Option<&Fault>,
-        now_ms: i64,
-    ) -> Result<Answer, StripeError> {
-        let segments: Vec<&str> = request.path.strip_prefix("/v1/").unwrap_or("").split('/').collect();
-        check_permission(caller, request.method, &segments)?;
-        if let Some(error) = fault.and_then(Fault::instead_of_effect) {
-            return Err(error);
-        }
-        let cause = Cause { request_id: Some(request_id.to_owned()), idempotency_key: request.idempotency_key.clone() };
-        let unrecognized = || StripeError::unrecognized_url(request.method.as_str(), &request.path);
-        let mut scope = self.scope(&caller.place, cause, now_ms).ok_or_else(unrecognized)?;
-        let result =
-            routes::dispatch(&mut scope, request.method, &segments, params).unwrap_or_else(|| Err(unrecognized()));
-        let touched = std::mem::take(&mut scope.touched);
-        if let Some(error) = fault.and_then(Fault::after_stored_effect) {
-            let answer = Answer::refusal(&error, request_id, caller.place.livemode);
-            return Ok(Answer { touched, ..answer });
-        }
-        Ok(Answer { touched, ..Answer::new(200, result?.to_string()) })
-    }
-
-    fn records(&mut self, place: &Place) -> Option<&mut crate::idempotency::Records> {
-        let account = self.accounts.get_mut(&place.account)?;
-        Some(if place.livemode { &mut account.live.idempotency } else { &mut account.test.idempotency })
-    }
-}
-
-/// Puts the headers on, and whatever the fault does to an answer on its way out.
-fn finish(request: &Request, request_id: &str, answer: Answer, fault: Option<&Fault>) -> Response {
-    let mut headers = BTreeMap::new();
-    let mut put = |name: &str, value: &str| headers.insert(name.to_owned(), value.to_owned());
-    put("Content-Type", "application/json");
-    put("Request-Id", request_id);
-    put("Stripe-Version", request.stripe_version.as_deref().unwrap_or(API_VERSION));
-    if let (Method::Post, Some(key)) = (request.method, &request.idempotency_key) {
-        put("Idempotency-Key", key);
-        put("Original-Request", answer.original_request.as_deref().unwrap_or(request_id));
-        if answer.original_request.is_some() {
-            put("Idempotent-Replayed", "true");
-        }
-    }
-    if answer.status == 401 {
-        put("WWW-Authenticate", "Bearer realm=\"Stripe\"");
-    }
-    if let Some(should_retry) = answer.should_retry {
-        put("Stripe-Should-Retry", if should_retry { "true" } else { "false" });
-    }
-    let mut response = Response { status: answer.status, headers, body: answer.body, transport: Transport::default() };
-    if let Some(fault) = fault {
-        fault.disturb(&mut response, request_id);
-    }
-    response
-}
-
-/// Stripe reads parameters from the query and from a POST's form alike.
-fn joined_params(request: &Request) -> String {
-    match (request.query.as_str(), request.body.as_str()) {
-        (query, "") => query.to_owned(),
-        ("", body) => body.to_owned(),
-        (query, body) => format!("{query}&{body}"),
     }
 }
 

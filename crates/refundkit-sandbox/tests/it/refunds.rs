@@ -235,3 +235,13 @@ fn the_older_endpoints_still_refund() {
     let charge = stripe.make(&format!("/v1/charges/{CHARGE}/refund"), "amount=10");
     assert_eq!((&charge["object"], &charge["amount_refunded"]), (&json!("charge"), &json!(20)));
 }
+
+#[test]
+fn a_dispute_fails_the_refunds_that_are_still_pending() {
+    let mut stripe = stripe();
+    let refund = stripe.make("/v1/refunds", "charge=ch_1SandboxPending&amount=100");
+    stripe.control("/_sandbox/charges/ch_1SandboxPending/dispute", "");
+    let failed = status(&mut stripe, &refund);
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["failure_reason"], "charge_for_pending_refund_disputed");
+}
