@@ -1,2 +1,38 @@
-#![allow(missing_docs)]
-fn main() {}
+//! The `refundkit` command. What it can do lives in `cli`; here is what every process needs before that.
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+mod cli;
+
+use cli::{Cli, LogFormat};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Fails only when there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    let json = cli.globals.json;
+    start_logging(cli.globals.log_format, if cli.command.serves() { "info" } else { "warn" });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(cli::run(cli)));
+    result.unwrap_or_else(|error| cli::report(&error, json))
+}
+
+/// Sends log lines to stderr: stdout is for results. `REFUNDKIT_LOG` says which, such as `debug` or `refundkit=trace`.
+fn start_logging(format: Option<LogFormat>, level: &str) {
+    let on_terminal = io::stderr().is_terminal();
+    let filter = EnvFilter::try_from_env("REFUNDKIT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format.unwrap_or(if on_terminal { LogFormat::Compact } else { LogFormat::Json }) {
+        LogFormat::Compact => subscriber.compact().with_ansi(on_terminal).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}

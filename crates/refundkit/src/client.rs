@@ -1,1 +1,212 @@
-//! placeholder
+//! The client for a running RefundKit server: [`RefundKit`].
+//!
+//! An operation is sent as it is defined ([`crate::operations`]): its struct says method, path, input and output, so there is
+//! one generic call, [`RefundKit::send`], and short names for the usual ones (`client.refunds().create(…)`). What does not
+//! live here: rules and checks of input. The types carry those that need no server, the server makes the others.
+//!
+//! ```no_run
+//! use refundkit::{RefundKit, RefundReason, operations::CreateRefund};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = RefundKit::builder().api_key(std::env::var("REFUNDKIT_API_KEY")?).build()?;
+//! let create = CreateRefund::new("ch_3PqX2eLkdIwHu7ix0R8Jm1aB".parse()?, RefundReason::ProductDefective);
+//! let refund = client.refunds().create(&create).await?;
+//! println!("{} is {}", refund.id, refund.status);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Retries.** GETs, operations that an idempotency key makes repeatable, and cancels are sent again, at most
+//! [`max_retries`](RefundKitBuilder::max_retries) times: on network errors, on 429, and where the server says `retryable`.
+//! `Retry-After` is honoured up to [`RETRY_AFTER_MAX`]; who is asked to wait longer gets the error instead. Every attempt of
+//! one call carries the same idempotency key, the caller's or one made here, so a refund is made once however often it is sent.
+
+#![expect(clippy::result_large_err, reason = "an error is made once a call, and callers match on its fields directly")]
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{Effect, Error, ErrorCode, Operation};
+
+mod answer;
+mod builder;
+mod request;
+mod resources;
+mod retry;
+
+pub use builder::{BASE_URL_DEFAULT, MAX_RETRIES_DEFAULT, RefundKitBuilder, TIMEOUT_DEFAULT};
+pub use resources::{ApiKeys, Logs, Policies, Processors, Refunds, Transactions};
+pub use retry::RETRY_AFTER_MAX;
+
+use answer::Failure;
+use request::Prepared;
+use retry::Retries;
+
+/// The longest idempotency key, in characters.
+pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
+/// The largest answer that is read, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A client for a RefundKit server. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct RefundKit(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    base_url: Url,
+    api_key: SecretString,
+    client_name: HeaderValue,
+    max_retries: u32,
+}
+
+/// What the server answered, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Response<T> {
+    /// What the operation answers.
+    pub output: T,
+    /// The HTTP status. 202 is success too: what was asked for is written down, its outcome is not known yet.
+    pub status_code: u16,
+    /// The request's id, to quote when asking about it.
+    pub request_id: Option<String>,
+    /// Whether this is the answer to an earlier request with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What may be said about one call beside its operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The key under which the server does this once, 1 to 255 visible ASCII characters. None: one is made for this call.
+    pub idempotency_key: Option<String>,
+}
+
+impl RefundKit {
+    /// Begins a client; only the API key has no default.
+    pub fn builder() -> RefundKitBuilder {
+        RefundKitBuilder::default()
+    }
+
+    /// Where the server is.
+    pub fn base_url(&self) -> &str {
+        self.0.base_url.as_str()
+    }
+
+    /// Sends an operation and reads its answer.
+    ///
+    /// Errors keep the server's code. `network_error` and `timeout` are made here: no answer, or one that is not RefundKit's.
+    pub async fn send<O: Operation>(&self, operation: &O) -> Result<Response<O::Output>, Error> {
+        self.send_with(operation, Options::default()).await
+    }
+
+    /// As [`send`](Self::send), with options.
+    ///
+    /// `validation_error` without a status, and nothing sent, when the idempotency key is not 1 to 255 visible characters.
+    pub async fn send_with<O: Operation>(&self, operation: &O, options: Options) -> Result<Response<O::Output>, Error> {
+        let idempotency_key = idempotency_key::<O>(options)?;
+        let prepared = Prepared::new(operation, &self.0.base_url)?;
+        let mut retries = Retries::new(if may_repeat::<O>() { self.0.max_retries } else { 0 });
+        loop {
+            let failure = match self.attempt::<O>(&prepared, idempotency_key.as_deref()).await {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
+            };
+            let Some(wait) = retries.wait_after(&failure) else {
+                return Err(retries.conclude(failure, idempotency_key.as_deref()));
+            };
+            tracing::debug!(operation = O::NAME, code = %failure.error.code, wait_ms = wait.as_millis(), "sending again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt<O: Operation>(
+        &self,
+        prepared: &Prepared,
+        idempotency_key: Option<&str>,
+    ) -> Result<Response<O::Output>, Failure> {
+        let mut request = prepared
+            .request(&self.0.http)
+            .header(AUTHORIZATION, bearer(&self.0.api_key).map_err(Failure::before_sending)?)
+            .header("RefundKit-Client", &self.0.client_name);
+        if let Some(key) = idempotency_key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let unanswered = |error| Failure::unanswered(&error, &self.0.base_url);
+        let response = request.send().await.map_err(unanswered)?;
+        answer::read(response, &self.0.base_url).await?.decode::<O>(&self.0.base_url)
+    }
+}
+
+impl fmt::Debug for RefundKit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefundKit").field("base_url", &self.base_url()).field("api_key", &"***").finish_non_exhaustive()
+    }
+}
+
+/// Asks the server whether it is up and ready to serve, without a key and without retries.
+///
+/// `network_error` or `timeout` when nothing like a RefundKit server answers there, `service_unavailable` when it is up but not
+/// ready (starting, draining, or without its database), `validation_error` when `base_url` is not usable.
+pub async fn check_ready(base_url: &str, timeout: Duration) -> Result<(), Error> {
+    let base_url = builder::parse_base_url(base_url)?;
+    let http = builder::http_client(&base_url, timeout)?;
+    let prepared = Prepared::get(&base_url, "/readyz")?;
+    let unanswered = |error| Failure::unanswered(&error, &base_url).error;
+    match prepared.request(&http).send().await.map_err(unanswered)?.status().as_u16() {
+        200..=299 => Ok(()),
+        503 => Err(Error {
+            status_code: Some(503),
+            retryable: true,
+            ..Error::new(
+                ErrorCode::ServiceUnavailable,
+                format!("RefundKit at {} is up but not ready.", request::host(&base_url)),
+            )
+        }),
+        status_code => Err(answer::foreign(&base_url, status_code)),
+    }
+}
+
+/// Whether an operation may be sent again although an attempt may have been carried out.
+///
+/// Of what is idempotent by nature only the cancel is: a repeated revoke or disconnect would answer for its own success with
+/// `not_found`, and the caller would read that as a failure.
+fn may_repeat<O: Operation>() -> bool {
+    match O::EFFECT {
+        Effect::Read => O::METHOD == crate::Method::Get,
+        Effect::WriteOnce => true,
+        Effect::WriteIdempotent => O::NAME == crate::operations::CancelRefund::NAME,
+    }
+}
+
+fn idempotency_key<O: Operation>(options: Options) -> Result<Option<String>, Error> {
+    match options.idempotency_key {
+        Some(key) => {
+            let length_allowed = (1..=IDEMPOTENCY_KEY_CHARACTERS_MAX).contains(&key.len());
+            if length_allowed && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Ok(Some(key));
+            }
+            Err(Error {
+                field: Some("idempotencyKey".to_owned()),
+                ..Error::new(
+                    ErrorCode::ValidationError,
+                    format!(
+                        "An idempotency key must be 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} visible ASCII characters."
+                    ),
+                )
+            })
+        }
+        None if O::EFFECT == Effect::WriteOnce => Ok(Some(retry::new_idempotency_key())),
+        None => Ok(None),
+    }
+}
+
+fn bearer(key: &SecretString) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
+        .map_err(|_| Error::new(ErrorCode::InvalidApiKey, "The API key cannot be sent in a header."))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

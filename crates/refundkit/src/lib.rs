@@ -30,6 +30,8 @@ pub mod time;
 pub mod transaction;
 
 pub use api_key::{ApiKey, CreatedApiKey, Environment, Identity};
+#[cfg(feature = "client")]
+pub use client::{Options, RefundKit, Response};
 pub use error::{Error, ErrorBody, ErrorCode, ProcessorErrorDetail};
 pub use event::{RefundEvent, RefundEventType};
 pub use id::{ConnectionId, EventId, KeyId, OrganizationId, RefundId, RequestId};

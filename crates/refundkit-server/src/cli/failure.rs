@@ -1,0 +1,164 @@
+//! How errors are told: to people in lines, to programs as JSON. Always on stderr: stdout is for results.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use refundkit::{Error, ProcessorErrorDetail};
+use serde_json::{Map, Value, json};
+
+use super::{
+    exit::Exit,
+    output::{clean, to_json},
+};
+
+/// Tells an error and says how the process ends.
+pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+    // Who closed the pipe has read enough: `refundkit refunds list | head`.
+    let closed_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(closed_pipe) {
+        return Exit::Done.into();
+    }
+    let refundkit_error = error.downcast_ref::<Error>();
+    let text = match (refundkit_error, json) {
+        (Some(error), true) => to_json(&json!({ "error": body(error) })),
+        (Some(error), false) => lines(error),
+        (None, true) => to_json(&json!({ "error": { "code": null, "message": format!("{error:#}") } })),
+        (None, false) => format!("error: {}\n", clean(&format!("{error:#}"))),
+    };
+    // With stderr closed there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    refundkit_error.map_or(Exit::Other, Exit::of_error).into()
+}
+
+/// The error as the API writes it, with the status of the answer.
+pub(crate) fn body(error: &Error) -> Value {
+    let mut body = Map::new();
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            body.insert(name.to_owned(), value);
+        }
+    };
+    put("code", json!(error.code));
+    put("message", json!(error.message));
+    put("statusCode", json!(error.status_code));
+    put("requestId", json!(error.request_id));
+    put("retryable", json!(error.retryable));
+    put("refundId", json!(error.refund_id));
+    put("field", json!(error.field));
+    put("hint", json!(error.hint));
+    put("processor", json!(error.processor));
+    if error.outcome_unknown {
+        put("outcomeUnknown", json!(true));
+        put("idempotencyKey", json!(error.idempotency_key));
+    }
+    Value::Object(body)
+}
+
+fn lines(error: &Error) -> String {
+    let mut text = format!("error: {}\n", clean(&error.message));
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name}: {}", clean(value));
+    };
+    if let Some(processor) = &error.processor {
+        line(&format!("{} said", processor_title(&processor.name)), &processor_words(processor, &error.message));
+    }
+    if let Some(field) = &error.field {
+        line("where", field);
+    }
+    if let Some(refund_id) = &error.refund_id {
+        line("refund", &refund_id.to_string());
+    }
+    if let Some(hint) = &error.hint {
+        line("what to do", hint);
+    }
+    if let Some(request_id) = &error.request_id {
+        line("request", request_id);
+    }
+    text
+}
+
+/// What the processor said, without repeating what the message says already.
+fn processor_words(processor: &ProcessorErrorDetail, message: &str) -> String {
+    let facts = [
+        processor.code.clone(),
+        processor.status_code.map(|status_code| format!("status {status_code}")),
+        processor.request_id.as_ref().map(|request_id| format!("request {request_id}")),
+    ];
+    let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match (processor.message == message, facts.is_empty()) {
+        (_, true) => processor.message.clone(),
+        (true, false) => facts,
+        (false, false) => format!("{} ({facts})", processor.message),
+    }
+}
+
+/// A processor's name at the beginning of a sentence.
+fn processor_title(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use refundkit::ErrorCode;
+
+    use super::*;
+
+    fn refused() -> Error {
+        let mut error = Error::new(ErrorCode::ProcessorError, "Charge ch_1 has already been refunded.");
+        error.status_code = Some(422);
+        error.request_id = Some("req_1".to_owned());
+        error.hint = Some("Look at that refund before you make another one.".to_owned());
+        error.refund_id = Some("ref_01k9zzzzzzzzzzzzzzzzzzzzzz".parse().unwrap());
+        error.processor = Some(Box::new(ProcessorErrorDetail {
+            name: "stripe".to_owned(),
+            code: Some("charge_already_refunded".to_owned()),
+            message: "Charge ch_1 has already been refunded.".to_owned(),
+            request_id: Some("req_stripe".to_owned()),
+            status_code: Some(400),
+        }));
+        error
+    }
+
+    #[test]
+    fn people_read_what_happened_who_said_so_and_what_to_do() {
+        insta::assert_snapshot!(lines(&refused()), @"
+        error: Charge ch_1 has already been refunded.
+          Stripe said: charge_already_refunded, status 400, request req_stripe
+          refund: ref_01k9zzzzzzzzzzzzzzzzzzzzzz
+          what to do: Look at that refund before you make another one.
+          request: req_1
+        ");
+    }
+
+    #[test]
+    fn programs_read_the_body_of_the_api() {
+        insta::assert_snapshot!(to_json(&body(&refused())), @r#"
+        {
+          "code": "processor_error",
+          "hint": "Look at that refund before you make another one.",
+          "message": "Charge ch_1 has already been refunded.",
+          "processor": {
+            "name": "stripe",
+            "code": "charge_already_refunded",
+            "message": "Charge ch_1 has already been refunded.",
+            "requestId": "req_stripe",
+            "statusCode": 400
+          },
+          "refundId": "ref_01k9zzzzzzzzzzzzzzzzzzzzzz",
+          "requestId": "req_1",
+          "retryable": false,
+          "statusCode": 422
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_message_cannot_write_to_the_terminal() {
+        let error = Error::new(ErrorCode::ProcessorError, "no\x1b[2J\nerror: all is well\u{202e}");
+        insta::assert_snapshot!(lines(&error), @r"error: no\u{1b}[2J\u{a}error: all is well\u{202e}");
+    }
+}

@@ -1,0 +1,92 @@
+//! `refundkit serve`: the server, until Ctrl-C or SIGTERM.
+
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use refundkit_core::schedule::Schedule;
+use refundkit_server::{
+    app::{App, Parts},
+    config::{Config, MetricsListen},
+    metrics,
+    server::Server,
+    setup,
+    store::organizations,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// Serves until it is told to stop.
+///
+/// Examples:
+///   refundkit serve
+///   REFUNDKIT_LISTEN=0.0.0.0:8080 refundkit serve
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    config: Config,
+}
+
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config;
+    let listener = listen(config.listen, "REFUNDKIT_LISTEN").await?;
+    let app = open(&config).await?;
+    let address = listener.local_addr()?;
+    start_metrics(config.metrics_listen).await;
+    let organizations = organizations::count(&mut *app.store.read().await?).await?;
+    let server = Server::start(Arc::clone(&app), listener);
+    tracing::info!("listening on http://{address}");
+    if organizations == 0 {
+        tracing::warn!(
+            "there is no organization yet: make one with `refundkit setup --organization NAME --email ADDRESS`"
+        );
+    }
+    stop_asked_for().await?;
+    tracing::info!("stopping: finishing what is under way");
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens database and vault, and puts the server together.
+pub(crate) async fn open(config: &Config) -> anyhow::Result<Arc<App>> {
+    let (store, vault) = setup::open(&config.data).await?;
+    Ok(App::start(Parts {
+        store,
+        vault,
+        stripe_api_base: config.stripe_api_base.clone(),
+        submit_deadline: Duration::from_millis(config.submit_deadline_ms),
+        schedule: Schedule::sped_up(config.schedule_speedup),
+        rate_limit: config.rate_limit,
+    }))
+}
+
+/// Binds an address, or says which setting to change.
+pub(crate) async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("cannot listen on {address}; choose another address with {setting}"))
+}
+
+/// Serves metrics, or says why not: a server that makes refunds is not stopped by a port that is taken.
+pub(crate) async fn start_metrics(listen: MetricsListen) {
+    let MetricsListen::On(address) = listen else { return };
+    match (metrics::install(), TcpListener::bind(address).await) {
+        (Ok(handle), Ok(listener)) => {
+            tokio::spawn(metrics::serve(listener, handle));
+        }
+        (Err(error), _) => tracing::warn!(%error, "metrics are not recorded"),
+        (_, Err(error)) => {
+            tracing::warn!(%address, %error, "metrics are not served; choose another address with REFUNDKIT_METRICS_LISTEN, or off");
+        }
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn stop_asked_for() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,98 @@
+//! Settings of a server: each declared once, as a flag and an environment variable of the same name.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use secrecy::SecretString;
+
+/// The settings of `refundkit serve`. `docs/configuration.md` explains each.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// The address to listen on.
+    #[arg(long, env = "REFUNDKIT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Everything about data.
+    #[command(flatten)]
+    pub data: DataConfig,
+
+    /// Where Stripe is. Live keys are only ever sent to the real one.
+    #[arg(long, env = "REFUNDKIT_STRIPE_API_BASE", default_value = "https://api.stripe.com")]
+    pub stripe_api_base: String,
+
+    /// Requests a minute for each API key; 0 for no limit.
+    #[arg(long, env = "REFUNDKIT_RATE_LIMIT", default_value_t = 600)]
+    pub rate_limit: u32,
+
+    /// How long a create waits for the processor, in milliseconds, before it answers 202 and goes on in the background.
+    #[arg(long, env = "REFUNDKIT_SUBMIT_DEADLINE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=30_000))]
+    pub submit_deadline_ms: u64,
+
+    /// Development: polling and retry schedules are divided by this.
+    #[arg(long, env = "REFUNDKIT_SCHEDULE_SPEEDUP", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub schedule_speedup: u32,
+
+    /// Where metrics are served to Prometheus: an address on this machine, or `off`.
+    #[arg(long, env = "REFUNDKIT_METRICS_LISTEN", default_value = "127.0.0.1:9464", value_parser = parse_metrics_listen)]
+    pub metrics_listen: MetricsListen,
+}
+
+/// The settings that say where data is and how it is sealed.
+#[derive(Debug, Clone, Args)]
+pub struct DataConfig {
+    /// The database: `sqlite://` and a path.
+    #[arg(long, env = "REFUNDKIT_DATABASE_URL", default_value = "sqlite://./.refundkit/refundkit.db", value_parser = parse_database_url)]
+    pub database_url: DatabaseUrl,
+
+    /// The key that seals credentials: 32 bytes as 64 hexadecimal digits. Give it by environment, not as a flag: flags show in the process list.
+    #[arg(long, env = "REFUNDKIT_MASTER_KEY", hide_env_values = true)]
+    pub master_key: Option<SecretString>,
+
+    /// The file that holds the master key.
+    #[arg(long, env = "REFUNDKIT_MASTER_KEY_FILE", conflicts_with = "master_key")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    /// The SQLite file.
+    pub path: PathBuf,
+}
+
+fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
+    match text.strip_prefix("sqlite://") {
+        Some("") => Err("the path is missing: sqlite://./refundkit.db".to_owned()),
+        Some(path) => Ok(DatabaseUrl { path: PathBuf::from(path) }),
+        None => Err("expected sqlite:// and a path, such as sqlite://./.refundkit/refundkit.db".to_owned()),
+    }
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nowhere.
+    Off,
+    /// On this loopback address.
+    On(SocketAddr),
+}
+
+fn parse_metrics_listen(text: &str) -> Result<MetricsListen, String> {
+    if text == "off" {
+        return Ok(MetricsListen::Off);
+    }
+    let address: SocketAddr =
+        text.parse().map_err(|_| "expected an address such as 127.0.0.1:9464, or off".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(MetricsListen::On(address))
+    } else {
+        Err("metrics are served on loopback only; let a local agent collect them".to_owned())
+    }
+}
+
+impl DataConfig {
+    /// The file that holds the master key when nothing else is said: beside the database.
+    pub fn default_master_key_file(&self) -> PathBuf {
+        self.database_url.path.with_file_name("master.key")
+    }
+}

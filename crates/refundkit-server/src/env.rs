@@ -1,0 +1,102 @@
+//! Time and randomness: the only place that asks the world for either. Everything else takes them as values.
+
+use std::sync::{Mutex, PoisonError};
+
+use rand::RngExt as _;
+use refundkit::{ConnectionId, Environment, EventId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, api_key};
+
+/// The clock and the randomness of this process. Cheap to share; ids made by one `Env` sort in the order they were made.
+#[derive(Debug, Default)]
+pub struct Env {
+    last_id: Mutex<IdClock>,
+}
+
+#[derive(Debug, Default)]
+struct IdClock {
+    millis: u64,
+    counter: u16,
+}
+
+/// Ids made within one millisecond, before the clock is pushed ahead.
+const IDS_PER_MILLISECOND: u16 = 1 << 12;
+
+macro_rules! new_ids {
+    ($($function:ident -> $id:ident),+ $(,)?) => { $(
+        #[doc = concat!("Makes a new [`", stringify!($id), "`].")]
+        pub fn $function(&self) -> $id { $id::from_bits(self.id_bits()) }
+    )+ };
+}
+
+impl Env {
+    /// The time, to the millisecond.
+    pub fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the time")]
+        let now = jiff::Timestamp::now();
+        Timestamp::from_millis(now.as_millisecond())
+    }
+
+    new_ids! {
+        new_organization_id -> OrganizationId,
+        new_key_id -> KeyId,
+        new_connection_id -> ConnectionId,
+        new_refund_id -> RefundId,
+        new_event_id -> EventId,
+        new_request_id -> RequestId,
+    }
+
+    /// Makes a new API key for an environment: its prefix and 32 random URL-safe characters.
+    pub fn new_api_key(&self, environment: Environment) -> String {
+        let random = self.random_text(api_key::KEY_RANDOM_CHARACTERS);
+        format!("{}{random}", environment.key_prefix())
+    }
+
+    /// Random letters and digits.
+    pub fn random_text(&self, characters: usize) -> String {
+        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
+        let mut rng = rand::rng();
+        (0..characters).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+    }
+
+    /// Random bytes.
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
+        rand::random()
+    }
+
+    /// The bits of a UUIDv7 that is larger than all before it, also when the clock stands or goes back.
+    fn id_bits(&self) -> u128 {
+        let now = u64::try_from(self.now().as_millis()).unwrap_or_default();
+        let (millis, counter) = {
+            let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
+            if now > last.millis {
+                *last = IdClock { millis: now, counter: 0 };
+            } else if last.counter + 1 < IDS_PER_MILLISECOND {
+                last.counter += 1;
+            } else {
+                *last = IdClock { millis: last.millis + 1, counter: 0 };
+            }
+            (last.millis, last.counter)
+        };
+        let random = u128::from(u64::from_be_bytes(self.random_bytes()) >> 2);
+        (u128::from(millis) << 80) | (7 << 76) | (u128::from(counter) << 64) | (0b10 << 62) | random
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_process_sort_in_the_order_they_were_made() {
+        let env = Env::default();
+        let ids: Vec<_> = (0..20_000).map(|_| env.new_refund_id().to_string()).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn new_keys_have_the_documented_form() {
+        let key = Env::default().new_api_key(Environment::Live);
+        assert_eq!(api_key::api_key_environment(&key), Some(Environment::Live));
+    }
+}

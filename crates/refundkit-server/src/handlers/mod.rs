@@ -1,0 +1,10 @@
+//! What the operations do, a file for each noun: load, decide, record, answer. The rules are in `refundkit_core`.
+
+pub mod api_keys;
+pub mod logs;
+pub mod me;
+pub mod pages;
+pub mod policies;
+pub mod processors;
+pub mod refunds;
+pub mod transactions;

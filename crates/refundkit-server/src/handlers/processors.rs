@@ -1,0 +1,185 @@
+//! Processor connections: connect, try, disconnect. A key is tried before it is saved, and never shown again.
+
+use refundkit::{
+    ConnectionStatus, ErrorCode, Page, ProcessorConnection, ProcessorName, api_key,
+    operations::{ConnectStripe, DisconnectStripe, ListProcessors, TestStripe},
+    processors::{PaymentProcessor, stripe::StripeKey},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::pages;
+use crate::{
+    error::Error,
+    processors,
+    registry::{Answer, Context, Handle},
+    store::{api_keys, connections, connections::StoredConnection, refunds},
+};
+
+/// How many open refunds a new key is tried on.
+const OPEN_REFUNDS_TRIED: u32 = 3;
+
+impl Handle for ListProcessors {
+    async fn handle(self, context: &Context) -> Result<Answer<Page<ProcessorConnection>>, Error> {
+        let mut connection = context.app.store.read().await?;
+        Ok(Answer::ok(pages::whole(connections::list(&mut connection, context.caller.tenant).await?)))
+    }
+}
+
+impl Handle for ConnectStripe {
+    async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
+        let (app, tenant, name) = (&context.app, context.caller.tenant, ProcessorName::Stripe);
+        let before = find(context, name).await?;
+        let connect = self.connect.or_else(|| before.as_ref().and_then(|stored| stored.connection.connect.clone()));
+        let secret_key = match (self.secret_key, &before) {
+            (Some(given), _) => given,
+            (None, Some(stored)) => app
+                .vault
+                .open(&processors::binding(stored.connection.id), &stored.sealed_secret_key)
+                .map_err(Error::internal)?,
+            (None, None) => return Err(Error::validation("secretKey", "`secretKey` is missing.")),
+        };
+        refuse_our_own_key(context, &secret_key).await?;
+        let hint = StripeKey::parse(secret_key.clone()).map_err(|error| wrong_key(&error))?.hint();
+        let processor = processors::make(app, tenant, name, secret_key.clone(), connect.clone())?;
+        let report = processor.verify_credentials().await.map_err(Error::from_processor)?;
+        if let Some(stored) = &before
+            && self.force != Some(true)
+        {
+            refuse_a_stranger_to_open_refunds(context, stored, processor.as_ref()).await?;
+        }
+
+        let now = app.env.now();
+        let id = before.as_ref().map_or_else(|| app.env.new_connection_id(), |stored| stored.connection.id);
+        let sealed = app.vault.seal(&app.env, &processors::binding(id), &secret_key).map_err(Error::internal)?;
+        let stored = StoredConnection {
+            connection: ProcessorConnection {
+                id,
+                processor: name,
+                environment: tenant.environment,
+                status: ConnectionStatus::Active,
+                secret_key_hint: hint,
+                account: report.account,
+                connect,
+                created_at: before.map_or(now, |stored| stored.connection.created_at),
+                updated_at: now,
+            },
+            sealed_secret_key: sealed,
+        };
+        let shown = stored.connection.clone();
+        app.store
+            .write::<_, Error, _>(move |connection| {
+                Box::pin(async move { Ok(connections::put(connection, tenant, &stored).await?) })
+            })
+            .await?;
+        Ok(Answer::ok(shown))
+    }
+}
+
+fn wrong_key(error: &refundkit::Error) -> Error {
+    let made = Error::validation("secretKey", error.message.clone());
+    match &error.hint {
+        Some(hint) => made.hint(hint.clone()),
+        None => made,
+    }
+}
+
+/// Stripe's restricted keys begin as ours do. One of ours is recognised by its hash and sent nowhere.
+async fn refuse_our_own_key(context: &Context, secret_key: &SecretString) -> Result<(), Error> {
+    let hash = api_key::hash_api_key(secret_key.expose_secret());
+    let mut connection = context.app.store.read().await?;
+    if api_keys::hash_exists(&mut connection, &hash).await? {
+        return Err(Error::validation("secretKey", "This is a key of RefundKit, not of Stripe. It was sent nowhere.")
+            .hint(
+                "Paste the secret key of your Stripe account (sk_test_… or sk_live_…), or a restricted key made there.",
+            ));
+    }
+    Ok(())
+}
+
+/// A key that cannot read refunds that are under way probably belongs to another account: they would be lost from sight.
+async fn refuse_a_stranger_to_open_refunds(
+    context: &Context,
+    stored: &StoredConnection,
+    processor: &dyn PaymentProcessor,
+) -> Result<(), Error> {
+    for external_id in open_refunds(context, stored).await?.into_iter().flatten() {
+        if let Err(error) = processor.retrieve_refund(&external_id).await {
+            if !error.kind.is_refusal() {
+                return Err(Error::from_processor(error));
+            }
+            let message = format!(
+                "This key cannot read the open refund {external_id}: does it belong to another Stripe account?"
+            );
+            return Err(Error::new(ErrorCode::Conflict, message).hint(
+                "Use a key of the same account, wait until the open refunds have settled, or send `force: true`.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn open_refunds(context: &Context, stored: &StoredConnection) -> Result<Vec<Option<String>>, Error> {
+    let mut connection = context.app.store.read().await?;
+    let (tenant, id) = (context.caller.tenant, stored.connection.id);
+    Ok(refunds::list_open_external_ids(&mut connection, tenant, id, OPEN_REFUNDS_TRIED).await?)
+}
+
+async fn find(context: &Context, name: ProcessorName) -> Result<Option<StoredConnection>, Error> {
+    let mut connection = context.app.store.read().await?;
+    Ok(connections::find(&mut connection, context.caller.tenant, name).await?)
+}
+
+async fn get(context: &Context, name: ProcessorName) -> Result<StoredConnection, Error> {
+    find(context, name).await?.ok_or_else(|| Error::not_found("processor connection", name))
+}
+
+impl Handle for TestStripe {
+    async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
+        let stored = get(context, ProcessorName::Stripe).await?;
+        let processor = processors::open(&context.app, context.caller.tenant, &stored)?;
+        let tried = processor.verify_credentials().await;
+        let status = match (&tried, stored.connection.status) {
+            (_, ConnectionStatus::Disconnected) => ConnectionStatus::Disconnected,
+            (Ok(_), _) => ConnectionStatus::Active,
+            (Err(error), _) if error.kind.is_refusal() => ConnectionStatus::Invalid,
+            (Err(_), status) => status,
+        };
+        let shown = mark(context, stored, status).await?;
+        tried.map_err(Error::from_processor)?;
+        Ok(Answer::ok(shown))
+    }
+}
+
+impl Handle for DisconnectStripe {
+    async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
+        let stored = get(context, ProcessorName::Stripe).await?;
+        if self.force != Some(true) && !open_refunds(context, &stored).await?.is_empty() {
+            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.").hint(
+                "Wait until they have settled, or send `force=true`: they will still be followed to their end.",
+            ));
+        }
+        Ok(Answer::ok(mark(context, stored, ConnectionStatus::Disconnected).await?))
+    }
+}
+
+async fn mark(
+    context: &Context,
+    stored: StoredConnection,
+    status: ConnectionStatus,
+) -> Result<ProcessorConnection, Error> {
+    let (tenant, now) = (context.caller.tenant, context.app.env.now());
+    let mut shown = stored.connection;
+    if shown.status != status {
+        shown.status = status;
+        shown.updated_at = now;
+        let id = shown.id;
+        context
+            .app
+            .store
+            .write::<_, Error, _>(move |connection| {
+                Box::pin(async move { Ok(connections::mark_status(connection, tenant, id, status, now).await?) })
+            })
+            .await?;
+    }
+    Ok(shown)
+}

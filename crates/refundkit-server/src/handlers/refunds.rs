@@ -1,0 +1,298 @@
+//! Refunds: create, read, list, cancel, and their audit trail.
+
+use std::sync::Arc;
+
+use refundkit::{
+    ErrorCode, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
+    operations::{CancelRefund, CreateRefund, GetRefund, ListRefundEvents, ListRefunds},
+    processor::{Charge, RefundRequest},
+    processors::PaymentProcessor,
+};
+use refundkit_core::{
+    eligibility::{self, Ask, Refusal},
+    lifecycle::{Command, Rejection, State},
+};
+use tokio::time::timeout;
+
+use super::{pages, transactions, transactions::ReadTransaction};
+use crate::{
+    error::Error,
+    limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
+    processors,
+    progress::{self, NotApplied},
+    registry::{Answer, Context, ContextFuture, Handle, Repeat},
+    store::{
+        idempotency_keys, jobs, refund_events, refunds,
+        refunds::{PageStart, StoredRefund},
+    },
+    workers::submit,
+};
+
+impl Handle for CreateRefund {
+    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, repeat_of_create));
+    const STATUSES: &'static [u16] = &[201, 202];
+
+    async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
+        let read = transactions::read(context, &self.transaction_id, "transactionId", self.processor).await?;
+        let ask = Ask {
+            amount: self.amount,
+            currency: self.currency,
+            allow_duplicate: self.allow_duplicate == Some(true),
+            ..read.ask(context)
+        };
+        if let Err(refusal) = eligibility::check_charge(&read.charge, &ask, &[]) {
+            // Only a refusal is worth another look: which of our own refunds explains it?
+            let own = read.own_refunds(context).await?;
+            let refusal = eligibility::check_charge(&read.charge, &ask, &own).err().unwrap_or(refusal);
+            return Err(refused(&refusal, &read.charge));
+        }
+        let processor = Arc::clone(&read.processor);
+        let refund = reserve(context, self, read, ask).await?;
+        answer_create(submit_inline(context, refund, processor).await)
+    }
+}
+
+/// Writes the refund down, with its audit trail, its job already leased to this process as attempt 1, and the idempotency
+/// key, after deciding under the lock of the charge. One transaction: the intention.
+async fn reserve(
+    context: &Context,
+    operation: CreateRefund,
+    read: ReadTransaction,
+    ask: Ask,
+) -> Result<StoredRefund, Error> {
+    let (app, caller, claim) = (Arc::clone(&context.app), context.caller.clone(), context.claim.clone());
+    let tenant = caller.tenant;
+    let unit = async move |connection: &mut crate::store::Connection| {
+        let ReadTransaction { connection: through, processor, charge } = read;
+        let through = through.connection.id;
+        let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
+        let now = app.env.now();
+        let amount = eligibility::reserve(&charge, &ask, &own, DUPLICATE_WINDOW_MS, now)
+            .map_err(|refusal| refused(&refusal, &charge))?;
+        let id = app.env.new_refund_id();
+        let prepared = processor.prepare_refund(&RefundRequest {
+            charge: charge.id.clone(),
+            amount,
+            currency: charge.currency,
+            reason: operation.reason,
+            metadata: metadata_at_processor(&operation, id, tenant.organization_id),
+            idempotency_key: id.to_string(),
+        });
+        let refund = StoredRefund {
+            id,
+            tenant,
+            connection_id: through,
+            processor: processor.name(),
+            transaction_id: operation.transaction_id,
+            external_transaction_id: charge.id,
+            payment_intent: charge.payment_intent,
+            amount,
+            currency: charge.currency,
+            reason: operation.reason,
+            metadata: operation.metadata,
+            state: State::created_with_first_attempt(now),
+            prepared,
+            refusal: None,
+            initiated_by: caller.through,
+            created_at: now,
+            updated_at: now,
+        };
+        refunds::insert(connection, &refund).await?;
+        progress::record(connection, &app, &refund, None, progress::created(), progress::caller(&caller)).await?;
+        jobs::put(connection, tenant, id, "submit", now.plus_millis(JOB_LEASE_MS)).await?;
+        if let Some(claim) = claim
+            && !idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?
+        {
+            return Err(Error::new(
+                ErrorCode::IdempotencyKeyInUse,
+                "A request with this Idempotency-Key is being handled elsewhere.",
+            )
+            .hint("Repeat the same request with the same key; you will get its result.")
+            .retry_after(1));
+        }
+        Ok(refund)
+    };
+    context.app.store.write(move |connection| Box::pin(unit(connection))).await
+}
+
+/// The caller's pairs, and ours, by which the refund is found again at the processor.
+fn metadata_at_processor(
+    operation: &CreateRefund,
+    id: RefundId,
+    organization_id: refundkit::OrganizationId,
+) -> Vec<(String, String)> {
+    let own = [
+        ("refundkit_refund_id".to_owned(), id.to_string()),
+        ("refundkit_reason".to_owned(), operation.reason.to_string()),
+        ("refundkit_organization_id".to_owned(), organization_id.to_string()),
+    ];
+    let callers = operation.metadata.iter().flat_map(refundkit::Metadata::iter);
+    own.into_iter().chain(callers.map(|(key, value)| (key.to_owned(), value.to_string()))).collect()
+}
+
+/// Runs the first attempt up to the deadline. It goes on when the caller goes away or the deadline passes.
+async fn submit_inline(context: &Context, refund: StoredRefund, processor: Arc<dyn PaymentProcessor>) -> StoredRefund {
+    let app = &context.app;
+    let attempt = app.tasks.spawn(submit::attempt(Arc::clone(app), refund.clone(), processor));
+    match timeout(app.submit_deadline, attempt).await {
+        Ok(Ok(Ok(refund))) => refund,
+        // The outcome could not be written down, or is not in yet: the job will find it out.
+        Ok(Ok(Err(error))) => {
+            tracing::error!(refund_id = %refund.id, %error, "the outcome of an attempt was not recorded; a worker will look");
+            refund
+        }
+        Ok(Err(_)) | Err(_) => refund,
+    }
+}
+
+/// 201 when the processor accepted, 202 while that is not known, 422 when it refused the first attempt.
+fn answer_create(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
+    if let Some(refusal) = &refund.refusal {
+        return Err(Error::refused(refusal.detail.clone(), refusal.hint.clone()).refund(Some(refund.id)));
+    }
+    Ok(match refund.state.stage() {
+        RefundStage::Queued | RefundStage::Submitting | RefundStage::OutcomeUnknown => Answer::accepted(refund.shown()),
+        RefundStage::RequiresAction | RefundStage::AwaitingProcessor | RefundStage::Settled => {
+            Answer::created(refund.shown())
+        }
+    })
+}
+
+fn repeat_of_create(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
+    answer_create(refund)
+}
+
+fn repeat_of_cancel(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
+    answer_cancel(&refund)
+}
+
+/// Answers a repeat from the refund as it is now.
+fn repeat(
+    context: &Context,
+    id: String,
+    answer: fn(StoredRefund) -> Result<Answer<Refund>, Error>,
+) -> ContextFuture<'_, Answer<Refund>> {
+    Box::pin(async move { answer(get(context, id.parse().map_err(Error::internal)?).await?) })
+}
+
+/// A refusal of the rules as an error: in the processor's words and code where it would refuse the same.
+pub fn refused(refusal: &Refusal, charge: &Charge) -> Error {
+    let message = refusal.message(charge);
+    let error = match refusal.error_code() {
+        ErrorCode::ProcessorError => Error::refused(
+            ProcessorErrorDetail {
+                name: refundkit::ProcessorName::Stripe.to_string(),
+                code: refusal.code().map(str::to_owned),
+                message,
+                request_id: None,
+                status_code: None,
+            },
+            None,
+        ),
+        code => Error::new(code, message),
+    };
+    let error = error.refund(refusal.refund_id()).field(refusal.field());
+    match refusal.hint() {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
+    let mut connection = context.app.store.read().await?;
+    let found = refunds::find(&mut connection, context.caller.tenant, id).await?;
+    found.ok_or_else(|| Error::not_found("refund", id))
+}
+
+impl Handle for GetRefund {
+    async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
+        Ok(Answer::ok(get(context, self.id).await?.shown()))
+    }
+}
+
+impl Handle for ListRefunds {
+    async fn handle(self, context: &Context) -> Result<Answer<Page<Refund>>, Error> {
+        if self.cursor.is_some() && self.offset.is_some() {
+            return Err(Error::validation("offset", "`cursor` and `offset` cannot be given together."));
+        }
+        let filters = Self { limit: None, cursor: None, offset: None, ..self.clone() };
+        let below = pages::read_cursor(self.cursor.as_ref(), &filters)?;
+        let start = match (below, self.offset) {
+            (Some(id), _) => PageStart::Below(id),
+            (None, Some(offset)) => PageStart::Offset(offset.get()),
+            (None, None) => PageStart::Newest,
+        };
+        let mut connection = context.app.store.read().await?;
+        let rows =
+            refunds::list(&mut connection, context.caller.tenant, &filters, start, pages::rows_for(self.limit)).await?;
+        let rows = rows.iter().map(StoredRefund::shown).collect();
+        Ok(Answer::ok(pages::page(rows, self.limit, &filters, |refund| refund.id.to_string())))
+    }
+}
+
+impl Handle for ListRefundEvents {
+    async fn handle(self, context: &Context) -> Result<Answer<Page<RefundEvent>>, Error> {
+        let refund = get(context, self.id).await?;
+        let after = pages::read_cursor(self.cursor.as_ref(), &self.id)?;
+        let mut connection = context.app.store.read().await?;
+        let rows =
+            refund_events::list(&mut connection, refund.tenant, refund.id, after, pages::rows_for(self.limit)).await?;
+        Ok(Answer::ok(pages::page(rows, self.limit, &self.id, |event| event.id.to_string())))
+    }
+}
+
+impl Handle for CancelRefund {
+    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, repeat_of_cancel));
+    const STATUSES: &'static [u16] = &[200, 202];
+
+    async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
+        let (app, tenant) = (&context.app, context.caller.tenant);
+        let actor = progress::caller(&context.caller);
+        let refund = progress::apply(app, tenant, self.id, Command::RequestCancel, actor, context.claim.clone())
+            .await
+            .map_err(|error| not_cancelled(error, self.id))?;
+        if !refund.state.is_cancel_requested() {
+            return answer_cancel(&refund);
+        }
+        let processor = processors::of_connection(app, tenant, refund.connection_id).await?;
+        let asked = app.tasks.spawn(submit::cancel(Arc::clone(app), refund.clone(), processor));
+        match timeout(app.submit_deadline, asked).await {
+            Ok(Ok(Ok((refund, None)))) => answer_cancel(&refund),
+            Ok(Ok(Ok((refund, Some(said))))) => Err(Error::new(
+                ErrorCode::RefundNotCancellable,
+                format!(
+                    "The refund is {}; the processor will not take it back: {}",
+                    refund.state.status(),
+                    said.message
+                ),
+            )
+            .processor(said)
+            .refund(Some(refund.id))),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(Answer::accepted(refund.shown())),
+        }
+    }
+}
+
+/// 200 when it is cancelled, 202 while the processor has not answered.
+fn answer_cancel(refund: &StoredRefund) -> Result<Answer<Refund>, Error> {
+    match refund.state.status() {
+        RefundStatus::Cancelled => Ok(Answer::ok(refund.shown())),
+        _ if refund.state.is_cancel_requested() && refund.state.is_open() => Ok(Answer::accepted(refund.shown())),
+        status => Err(Error::new(
+            ErrorCode::RefundNotCancellable,
+            format!("The refund is {status}: it can no longer be taken back."),
+        )
+        .refund(Some(refund.id))),
+    }
+}
+
+fn not_cancelled(error: NotApplied, id: RefundId) -> Error {
+    match error {
+        NotApplied::Failed(error) => error,
+        NotApplied::Rejected(Rejection::NotCancellable { retryable, message, .. }) => {
+            let error = Error::new(ErrorCode::RefundNotCancellable, message).refund(Some(id));
+            if retryable { error.retry_after(2) } else { error }
+        }
+        NotApplied::Rejected(other) => Error::internal(other),
+    }
+}

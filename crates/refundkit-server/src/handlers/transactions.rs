@@ -1,0 +1,115 @@
+//! Transactions: a payment as the processor has it, with our own books beside it.
+
+use std::sync::Arc;
+
+use refundkit::{
+    ProcessorName, RefundId, Transaction, TransactionId, TransactionRefund,
+    operations::GetTransaction,
+    processor::Charge,
+    processors::{PaymentProcessor, stripe},
+};
+use refundkit_core::eligibility::{self, Ask, OwnRefund};
+
+use crate::{
+    error::Error,
+    processors,
+    registry::{Answer, Context, Handle},
+    store::{connections::StoredConnection, refunds},
+};
+
+/// A payment, read just now, and what our books say of it.
+pub struct ReadTransaction {
+    /// The connection that it was read through.
+    pub connection: StoredConnection,
+    /// The processor.
+    pub processor: Arc<dyn PaymentProcessor>,
+    /// The charge.
+    pub charge: Charge,
+}
+
+/// Reads a payment at its processor. An id that is plainly not a payment's is refused before anything is sent.
+pub async fn read(
+    context: &Context,
+    id: &TransactionId,
+    field: &'static str,
+    processor: Option<ProcessorName>,
+) -> Result<ReadTransaction, Error> {
+    let name = processor.unwrap_or(ProcessorName::Stripe);
+    match name {
+        ProcessorName::Stripe => {
+            stripe::check_transaction_id(id).map_err(|not| Error::validation(field, not.message).hint(not.hint))?
+        }
+    }
+    let (connection, processor) = processors::connected(&context.app, context.caller.tenant, name).await?;
+    let charge = processor.retrieve_charge(id).await.map_err(Error::from_processor)?;
+    Ok(ReadTransaction { connection, processor, charge })
+}
+
+impl ReadTransaction {
+    /// Our own refunds of the charge.
+    pub async fn own_refunds(&self, context: &Context) -> Result<Vec<OwnRefund>, Error> {
+        let mut connection = context.app.store.read().await?;
+        let id = self.connection.connection.id;
+        Ok(refunds::list_of_transaction(&mut connection, context.caller.tenant, id, &self.charge.id).await?)
+    }
+
+    /// What somebody asks for, as the rules want it.
+    pub fn ask(&self, context: &Context) -> Ask {
+        let connect = self.connection.connection.connect.as_ref();
+        Ask {
+            amount: None,
+            currency: None,
+            environment: context.caller.tenant.environment,
+            allow_duplicate: false,
+            reverse_transfer_known: connect.is_some_and(|connect| connect.reverse_transfer.is_some()),
+        }
+    }
+}
+
+impl Handle for GetTransaction {
+    async fn handle(self, context: &Context) -> Result<Answer<Transaction>, Error> {
+        let read = read(context, &self.id, "id", self.processor).await?;
+        let own = read.own_refunds(context).await?;
+        let left = eligibility::what_is_left(&read.charge, &own);
+        let refusal = eligibility::check_charge(&read.charge, &read.ask(context), &own).err();
+        let tenant = context.caller.tenant;
+        let charge = read.charge;
+        Ok(Answer::ok(Transaction {
+            transaction_id: self.id,
+            external_transaction_id: charge.id.clone(),
+            processor: read.processor.name(),
+            amount: left.captured,
+            refunded_amount: left.refunded,
+            refundable_amount: left.left,
+            currency: charge.currency,
+            created_at: charge.created_at,
+            valid: charge.paid && !charge.refunded,
+            invalid_reason: refusal.filter(|_| !charge.paid || charge.refunded).map(|refusal| refusal.message(&charge)),
+            disputed: charge.disputed,
+            environment: tenant.environment,
+            refunds: listed(&charge, &own),
+        }))
+    }
+}
+
+/// The processor's refunds of a charge, and before them ours that it does not list yet.
+fn listed(charge: &Charge, own: &[OwnRefund]) -> Vec<TransactionRefund> {
+    let ours = |external: &str, carried: Option<RefundId>| {
+        carried.or_else(|| own.iter().find(|own| own.external_refund_id.as_deref() == Some(external)).map(|own| own.id))
+    };
+    let unlisted = eligibility::unlisted(charge, own).map(|own| TransactionRefund {
+        external_refund_id: own.external_refund_id.clone(),
+        amount: own.amount,
+        status: own.status,
+        refund_id: Some(own.id),
+        created_at: own.created_at,
+    });
+    let at_processor = charge.refunds.iter().map(|refund| TransactionRefund {
+        external_refund_id: Some(refund.id.clone()),
+        amount: refund.amount,
+        status: refund.status.status(),
+        refund_id: ours(&refund.id, refund.refund_id),
+        created_at: refund.created_at,
+    });
+    unlisted.chain(at_processor).collect()
+}

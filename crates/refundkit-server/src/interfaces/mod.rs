@@ -1,0 +1,12 @@
+//! The doors: they turn what comes in into calls of operations and answers into what goes out. No door touches the store's
+//! refunds or decides anything.
+
+pub mod auth;
+pub mod idempotency;
+pub mod input;
+pub mod openapi;
+pub mod pages;
+pub mod rate_limit;
+pub mod reference;
+pub mod request_log;
+pub mod rest;

@@ -1,0 +1,48 @@
+//! How many requests a minute a key may make. Counted in this process.
+
+use std::num::NonZeroU32;
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota,
+    clock::{Clock as _, DefaultClock},
+};
+use refundkit::{ErrorCode, KeyId};
+
+use crate::error::Error;
+
+/// Requests a minute for each key.
+pub struct RateLimits {
+    limiter: Option<DefaultKeyedRateLimiter<KeyId>>,
+    clock: DefaultClock,
+    per_minute: u32,
+}
+
+impl RateLimits {
+    /// So many a minute for each key; 0 for no limit.
+    pub fn new(per_minute: u32) -> Self {
+        let quota = NonZeroU32::new(per_minute).map(Quota::per_minute);
+        Self { limiter: quota.map(DefaultKeyedRateLimiter::keyed), clock: DefaultClock::default(), per_minute }
+    }
+
+    /// Counts a request, or refuses it.
+    pub fn check(&self, key: KeyId) -> Result<(), Error> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        limiter.check_key(&key).map_err(|wait| {
+            let seconds = wait.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
+            let message = format!("This key has made more than {} requests a minute.", self.per_minute);
+            Error::new(ErrorCode::RateLimited, message).retry_after(seconds)
+        })
+    }
+
+    /// The limit, for the `RateLimit-Limit` header; none when there is no limit.
+    pub fn per_minute(&self) -> Option<u32> {
+        self.limiter.is_some().then_some(self.per_minute)
+    }
+
+    /// Forgets keys that have not called for a while.
+    pub fn forget_idle(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.retain_recent();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The request log: every call of an operation, counted and written down behind its answer, with secrets redacted.
+
+use std::{sync::Arc, time::Instant};
+
+use refundkit::{LogEntry, Timestamp};
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::{
+    app::App,
+    error::Error,
+    limits,
+    metrics::{LOG_ENTRIES_DROPPED, REQUEST_SECONDS, REQUESTS},
+    registry::{Answer, Call, Caller, Entry},
+    store::{Store, StoreError, Tenant, api_keys, logs},
+};
+
+/// The way to the task that writes the log.
+pub struct RequestLog {
+    sender: Mutex<Option<mpsc::Sender<(Tenant, LogEntry)>>>,
+    weak: mpsc::WeakSender<(Tenant, LogEntry)>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RequestLog {
+    /// Starts the task that writes.
+    pub fn start(store: Store) -> Self {
+        let (sender, queue) = mpsc::channel(limits::LOG_ENTRIES_QUEUED_MAX);
+        let weak = sender.downgrade();
+        let task = tokio::spawn(write_entries(store, queue));
+        Self { sender: Mutex::new(Some(sender)), weak, task: Mutex::new(Some(task)) }
+    }
+
+    fn send(&self, tenant: Tenant, entry: LogEntry) {
+        let sent = self.weak.upgrade().map(|sender| sender.try_send((tenant, entry)));
+        if !matches!(sent, Some(Ok(()))) {
+            metrics::counter!(LOG_ENTRIES_DROPPED).increment(1);
+        }
+    }
+
+    /// Writes what waits, and stops.
+    pub async fn close(&self) {
+        drop(self.sender.lock().await.take());
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn write_entries(store: Store, mut queue: mpsc::Receiver<(Tenant, LogEntry)>) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, limits::LOG_ENTRIES_WRITTEN_MAX).await > 0 {
+        let entries = std::mem::take(&mut batch);
+        let written: Result<(), StoreError> = store
+            .write(move |connection| {
+                Box::pin(async move {
+                    logs::insert(connection, &entries).await?;
+                    for (key, at) in last_uses(&entries) {
+                        api_keys::mark_used(connection, key, at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "log entries were not written");
+        }
+        if !queue.is_closed() && queue.len() < limits::LOG_ENTRIES_WRITTEN_MAX {
+            tokio::time::sleep(limits::LOG_WRITE_DELAY).await;
+        }
+    }
+}
+
+fn last_uses(entries: &[(Tenant, LogEntry)]) -> Vec<(refundkit::KeyId, Timestamp)> {
+    let mut uses: Vec<(refundkit::KeyId, Timestamp)> = Vec::new();
+    for (_, entry) in entries {
+        match uses.iter_mut().find(|(key, _)| *key == entry.key_id) {
+            Some((_, at)) => *at = entry.created_at,
+            None => uses.push((entry.key_id, entry.created_at)),
+        }
+    }
+    uses
+}
+
+/// A call that is under way.
+pub struct Record {
+    entry: &'static Entry,
+    started: Instant,
+    caller: Caller,
+    id: refundkit::RequestId,
+    path: String,
+    idempotency_key: Option<String>,
+    input: Option<String>,
+}
+
+impl Record {
+    /// Notes what came in.
+    pub fn begin(_app: &App, entry: &'static Entry, call: &Call) -> Self {
+        Self {
+            entry,
+            started: Instant::now(),
+            caller: call.caller.clone(),
+            id: call.request_id,
+            path: call.path.clone(),
+            idempotency_key: call.idempotency_key.clone(),
+            input: redacted(&call.input),
+        }
+    }
+
+    /// Notes what went out.
+    pub fn end(self, app: &Arc<App>, result: &Result<Answer<Value>, Error>) {
+        let status = match result {
+            Ok(answer) => answer.status,
+            Err(error) => error.status().as_u16(),
+        };
+        let elapsed = self.started.elapsed();
+        metrics::counter!(REQUESTS, "operation" => self.entry.name, "status" => status.to_string()).increment(1);
+        metrics::histogram!(REQUEST_SECONDS, "operation" => self.entry.name).record(elapsed);
+        let error = result.as_ref().err();
+        app.request_log.send(
+            self.caller.tenant,
+            LogEntry {
+                id: self.id,
+                created_at: app.env.now(),
+                operation: self.entry.name.to_owned(),
+                method: self.entry.method.as_str().to_owned(),
+                path: self.path,
+                status,
+                error_code: error.map(|error| error.code().to_string()),
+                error_message: error.map(ToString::to_string),
+                duration_ms: i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX),
+                key_id: self.caller.key_id,
+                through: self.caller.through,
+                client: self.caller.client,
+                idempotency_key: self.idempotency_key,
+                input: self.input,
+            },
+        );
+    }
+}
+
+/// The input as JSON text without secrets, cut to what the log keeps.
+fn redacted(input: &Value) -> Option<String> {
+    let mut input = input.clone();
+    if input.as_object().is_some_and(serde_json::Map::is_empty) {
+        return None;
+    }
+    redact(&mut input);
+    let text = input.to_string();
+    Some(text.chars().take(limits::LOG_INPUT_CHARACTERS_MAX).collect())
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.to_ascii_lowercase();
+                if ["secret", "password", "token", "apikey", "api_key"].iter().any(|word| name.contains(word)) {
+                    *value = "***".into();
+                } else {
+                    redact(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::String(text) if looks_like_a_secret(text) => *value = "***".into(),
+        _ => {}
+    }
+}
+
+/// Whether a text begins as keys and secrets do, wherever somebody pasted it.
+fn looks_like_a_secret(text: &str) -> bool {
+    ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "whsec_"].iter().any(|prefix| text.contains(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_redacted_by_name_and_by_look() {
+        let input = serde_json::json!({
+            "secretKey": "anything", "metadata": { "note": "my key is sk_test_abc", "order": "7" },
+        });
+        let text = redacted(&input).unwrap();
+        assert!(!text.contains("anything") && !text.contains("sk_test"), "{text}");
+        assert!(text.contains("\"order\":\"7\""), "{text}");
+    }
+}

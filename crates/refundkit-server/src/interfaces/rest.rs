@@ -1,0 +1,197 @@
+//! REST: a route for each operation, the envelope, and what holds for every HTTP answer (request id, bounds, panics).
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json, Router,
+    body::{Body, to_bytes},
+    extract::{Path, Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, on},
+};
+use futures_util::FutureExt as _;
+use refundkit::{ErrorCode, Method, RequestId};
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+use super::{auth, idempotency, input, openapi, pages};
+use crate::{
+    app::App,
+    error::Error,
+    limits,
+    registry::{Answer, Call, Entry, OPERATIONS},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// All routes of the server.
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for entry in OPERATIONS {
+        let method = match entry.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
+            Method::Delete => MethodFilter::DELETE,
+        };
+        let schema = Arc::new(openapi::input_schema(entry));
+        let handler =
+            async move |State(app): State<Arc<App>>,
+                        Extension(id): Extension<RequestId>,
+                        path: Result<Path<Vec<(String, String)>>, axum::extract::rejection::PathRejection>,
+                        request: Request| {
+                match serve(&app, entry, &schema, id, path.map(|Path(values)| values).ok(), request).await {
+                    Ok(answer) => success(answer),
+                    Err(error) => failure(&app, &error, id),
+                }
+            };
+        router = router.route(entry.path, on(method, handler));
+    }
+    let guard = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
+    router
+        .merge(pages::router())
+        .fallback(async |Extension(id): Extension<RequestId>, request: Request| {
+            let message = format!("No such path: {} {}", request.method(), request.uri().path());
+            Error::new(ErrorCode::NotFound, message).hint("GET /docs lists what exists.").response(id)
+        })
+        .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
+            Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)
+        })
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), move |state, request, next| {
+            around(Arc::clone(&guard), state, request, next)
+        }))
+        .with_state(app)
+}
+
+/// What holds for every answer: a request id, a bound on what runs at once, and a defect is an answer too.
+async fn around(guard: Arc<Semaphore>, State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let id = app.env.new_request_id();
+    request.extensions_mut().insert(id);
+    let mut response = match guard.try_acquire() {
+        Err(_) => {
+            Error::unavailable("The server is handling as many requests as it can; try again in a moment.").response(id)
+        }
+        Ok(_permit) => match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => Error::internal("a handler panicked").response(id),
+        },
+    };
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn serve(
+    app: &Arc<App>,
+    entry: &'static Entry,
+    schema: &Value,
+    request_id: RequestId,
+    path_values: Option<Vec<(String, String)>>,
+    request: Request,
+) -> Result<Answer<Value>, Error> {
+    if app.is_draining() {
+        return Err(Error::unavailable("The server is shutting down; try again in a moment."));
+    }
+    let (parts, body) = request.into_parts();
+    let caller = auth::authenticate(app, &parts.headers).await?;
+    let idempotency_key = if entry.keyed { idempotency::from_headers(&parts.headers)? } else { None };
+    let fields = if entry.method.has_body() { read_body(&parts.headers, body).await? } else { Map::new() };
+    let query = input::query(parts.uri.query().unwrap_or_default())?;
+    if entry.method.has_body()
+        && let Some((name, _)) = query.first()
+    {
+        return Err(Error::validation(name.clone(), format!("`{name}` belongs in the JSON body, not in the query.")));
+    }
+    let path_values = path_values.ok_or_else(|| Error::validation("", "The path is not valid UTF-8."))?;
+    let input = merge(schema, fields, path_values, query)?;
+    let path = parts.uri.path().to_owned();
+    entry.call(Arc::clone(app), Call { caller, request_id, idempotency_key, path, input }).await
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Error> {
+    let bytes = to_bytes(body, limits::BODY_BYTES_MAX).await.map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        if cause.is_some_and(|cause| cause.to_string().contains("length limit")) {
+            let message = format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX);
+            Error::new(ErrorCode::RequestTooLarge, message)
+        } else {
+            Error::validation("", "The body was cut off.")
+        }
+    })?;
+    if !bytes.is_empty() {
+        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(input::not_json());
+        }
+    }
+    input::body(&bytes)
+}
+
+/// Path, query and body as one object. A path value that the body names too would be ambiguous: refused.
+fn merge(
+    schema: &Value,
+    mut fields: Map<String, Value>,
+    path_values: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+) -> Result<Value, Error> {
+    for (name, text) in path_values.into_iter().chain(query) {
+        if fields.contains_key(&name) {
+            return Err(Error::validation(name.clone(), format!("`{name}` is given in the path already.")));
+        }
+        let value = input::coerce(&schema["properties"][&name], text);
+        fields.insert(name, value);
+    }
+    Ok(Value::Object(fields))
+}
+
+fn success(answer: Answer<Value>) -> Response {
+    let envelope = match answer.output {
+        Value::Object(mut output) if output.contains_key("page") && output.contains_key("data") => {
+            output.insert("error".to_owned(), Value::Null);
+            Value::Object(output)
+        }
+        output => json!({ "data": output, "error": null }),
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, Json(envelope)).into_response();
+    if answer.replayed {
+        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn failure(app: &App, error: &Error, id: RequestId) -> Response {
+    let mut response = error.response(id);
+    let headers = response.headers_mut();
+    if error.is_replayed() {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    match error.code() {
+        ErrorCode::InvalidApiKey => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorCode::RateLimited => {
+            if let Some(limit) = app.rate_limits.per_minute() {
+                headers.insert("ratelimit-limit", HeaderValue::from(limit));
+                headers.insert("ratelimit-remaining", HeaderValue::from_static("0"));
+                if let Some(reset) = headers.get("retry-after").cloned() {
+                    headers.insert("ratelimit-reset", reset);
+                }
+            }
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! The names of all metrics, and the loopback listener that serves them to Prometheus.
+
+use std::time::Duration;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Counter: requests answered, by `operation` and `status`.
+pub const REQUESTS: &str = "refundkit_requests_total";
+/// Histogram: seconds from request to answer, by `operation`.
+pub const REQUEST_SECONDS: &str = "refundkit_request_seconds";
+/// Counter: refund events written, by `type`.
+pub const REFUND_EVENTS: &str = "refundkit_refund_events_total";
+/// Counter: answers of a processor to submissions, by `outcome`.
+pub const SUBMISSIONS: &str = "refundkit_submissions_total";
+/// Gauge: jobs that are due and not done.
+pub const JOBS_DUE: &str = "refundkit_jobs_due";
+/// Gauge: things since the start that a person should look at; each was one ERROR line in the log.
+pub const ALARMS: &str = "refundkit_alarms";
+/// Counter: log entries that were dropped because too many waited.
+pub const LOG_ENTRIES_DROPPED: &str = "refundkit_log_entries_dropped_total";
+
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Raises an alarm: one ERROR line and a gauge.
+pub fn alarm(refund_id: Option<refundkit::RefundId>, message: &str) {
+    let refund_id = refund_id.map(|id| id.to_string()).unwrap_or_default();
+    tracing::error!(refund_id, "{message}");
+    metrics::gauge!(ALARMS).increment(1.0);
+}
+
+/// Starts to record. Once in a process.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &BUCKETS)?
+        .install_recorder()?;
+    describe_counter!(REQUESTS, "Requests answered, by operation and status");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Seconds from request to answer, by operation");
+    describe_counter!(REFUND_EVENTS, "Refund events written, by type");
+    describe_counter!(SUBMISSIONS, "Answers of a processor to submissions, by outcome");
+    describe_gauge!(JOBS_DUE, "Jobs that are due and not done");
+    describe_gauge!(ALARMS, "Things since the start that a person should look at");
+    describe_counter!(LOG_ENTRIES_DROPPED, "Log entries dropped because too many waited");
+    metrics::gauge!(ALARMS).set(0.0);
+    Ok(handle)
+}
+
+/// Serves the metrics until the process ends.
+pub async fn serve(listener: tokio::net::TcpListener, handle: PrometheusHandle) -> std::io::Result<()> {
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_EVERY).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let routes = axum::Router::new().route("/metrics", axum::routing::get(move || async move { handle.render() }));
+    axum::serve(listener, routes).await
+}

@@ -1,0 +1,99 @@
+//! From a stored connection to a processor that can be called.
+
+use std::sync::Arc;
+
+use refundkit::{
+    ConnectionId, ErrorCode, ProcessorName, StripeConnect,
+    processors::{PaymentProcessor, StripeProcessor, stripe::Timeouts},
+};
+use secrecy::SecretString;
+
+use crate::{
+    app::App,
+    error::Error,
+    limits,
+    store::{StoreError, Tenant, connections, connections::StoredConnection},
+};
+
+/// What a sealed key is bound to: it opens for this row only.
+pub fn binding(id: ConnectionId) -> String {
+    format!("connections/{id}/secret_key")
+}
+
+/// Opens a connection's credential and makes a processor that uses it.
+pub fn open(app: &App, tenant: Tenant, stored: &StoredConnection) -> Result<Arc<dyn PaymentProcessor>, Error> {
+    let id = stored.connection.id;
+    let secret_key = app
+        .vault
+        .open(&binding(id), &stored.sealed_secret_key)
+        .map_err(|error| Error::internal(format!("the credential of {id} does not open: {error}")))?;
+    make(app, tenant, stored.connection.processor, secret_key, stored.connection.connect.clone())
+}
+
+/// Makes a processor from a credential in hand. `environment_mismatch` and `validation_error` when the key is of the wrong kind.
+pub fn make(
+    app: &App,
+    tenant: Tenant,
+    name: ProcessorName,
+    secret_key: SecretString,
+    connect: Option<StripeConnect>,
+) -> Result<Arc<dyn PaymentProcessor>, Error> {
+    match name {
+        ProcessorName::Stripe => {
+            let processor = StripeProcessor::builder(secret_key)
+                .environment(tenant.environment)
+                .api_base(&app.stripe_api_base)
+                .connect(connect.unwrap_or_default())
+                .timeouts(Timeouts { total: limits::PROCESSOR_CALL_MAX, ..Timeouts::DEFAULT })
+                .build()
+                .map_err(wrong_key)?;
+            Ok(Arc::new(processor))
+        }
+    }
+}
+
+fn wrong_key(error: refundkit::Error) -> Error {
+    let made = match error.code {
+        ErrorCode::EnvironmentMismatch => Error::new(ErrorCode::EnvironmentMismatch, error.message),
+        _ => Error::validation("secretKey", error.message),
+    };
+    match error.hint {
+        Some(hint) => made.hint(hint),
+        None => made,
+    }
+}
+
+/// Finds the environment's connection that may make refunds, and a processor for it.
+pub async fn connected(
+    app: &App,
+    tenant: Tenant,
+    name: ProcessorName,
+) -> Result<(StoredConnection, Arc<dyn PaymentProcessor>), Error> {
+    let stored = {
+        let mut connection = app.store.read().await?;
+        connections::find(&mut connection, tenant, name).await?
+    };
+    let stored = stored
+        .filter(|stored| stored.connection.status != refundkit::ConnectionStatus::Disconnected)
+        .ok_or_else(|| not_connected(tenant, name))?;
+    let processor = open(app, tenant, &stored)?;
+    Ok((stored, processor))
+}
+
+fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {
+    let environment = tenant.environment;
+    Error::new(
+        ErrorCode::ProcessorNotConnected,
+        format!("No {name} account is connected in the {environment} environment."),
+    )
+    .hint(format!("Connect one with an admin key of this environment: PUT /v1/processors/{name} with its secret key."))
+}
+
+/// The processor of a connection by its id, whatever its status: open refunds are followed to their end.
+pub async fn of_connection(app: &App, tenant: Tenant, id: ConnectionId) -> Result<Arc<dyn PaymentProcessor>, Error> {
+    let stored = {
+        let mut connection = app.store.read().await?;
+        connections::get(&mut connection, tenant, id).await.map_err(|error: StoreError| Error::from(error))?
+    };
+    open(app, tenant, &stored)
+}

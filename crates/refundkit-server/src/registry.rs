@@ -1,0 +1,274 @@
+//! The list of operations, and the loop that every call goes through: scope, limits, input, idempotency, handler, log.
+//!
+//! What an operation is stands in the published crate; what it does is its [`Handle`]. Doors (REST and those to come) find an
+//! operation in [`OPERATIONS`] and call it; the API description is written from the same list.
+
+use std::{pin::Pin, sync::Arc};
+
+use refundkit::{
+    Effect, ErrorCode, InitiatedBy, KeyId, Method, Operation, RequestId, Scope,
+    operations::{
+        CancelRefund, CheckPolicy, ConnectStripe, CreateApiKey, CreateRefund, DisconnectStripe, GetMe, GetRefund,
+        GetTransaction, ListApiKeys, ListLogs, ListProcessors, ListRefundEvents, ListRefunds, RevokeApiKey, TestStripe,
+    },
+};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    app::App,
+    error::Error,
+    interfaces::{input, request_log},
+    store::{Tenant, idempotency_keys::BoundKey},
+};
+
+/// Every operation of the API, in the order of the documentation.
+pub const OPERATIONS: &[Entry] = &[
+    entry::<CreateRefund>(),
+    entry::<GetRefund>(),
+    entry::<ListRefunds>(),
+    entry::<CancelRefund>(),
+    entry::<ListRefundEvents>(),
+    entry::<GetTransaction>(),
+    entry::<CheckPolicy>(),
+    entry::<ListProcessors>(),
+    entry::<ConnectStripe>(),
+    entry::<TestStripe>(),
+    entry::<DisconnectStripe>(),
+    entry::<ListApiKeys>(),
+    entry::<CreateApiKey>(),
+    entry::<RevokeApiKey>(),
+    entry::<ListLogs>(),
+    entry::<GetMe>(),
+];
+
+/// What an operation does.
+pub trait Handle: Operation {
+    /// How a repeat under the same idempotency key is answered; none for operations that take no key.
+    const REPEAT: Option<Repeat<Self>> = None;
+
+    /// Whether the answer may be 201 or 202 besides 200.
+    const STATUSES: &'static [u16] = &[200];
+
+    /// Does it.
+    fn handle(self, context: &Context) -> impl Future<Output = Result<Answer<Self::Output>, Error>> + Send;
+}
+
+/// A future that lives as long as the context it borrows.
+pub type ContextFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Answers a repeat from the id of what the first request made.
+pub type Repeat<O> = for<'a> fn(&'a Context, String) -> ContextFuture<'a, Answer<<O as Operation>::Output>>;
+
+/// An answer, with what the doors need to know besides the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// The output.
+    pub output: T,
+    /// 200, 201 or 202.
+    pub status: u16,
+    /// Whether this repeats an earlier answer.
+    pub replayed: bool,
+}
+
+impl<T> Answer<T> {
+    /// 200.
+    pub fn ok(output: T) -> Self {
+        Self { output, status: 200, replayed: false }
+    }
+
+    /// 201: made.
+    pub fn created(output: T) -> Self {
+        Self { output, status: 201, replayed: false }
+    }
+
+    /// 202: taken on, the outcome is not known yet.
+    pub fn accepted(output: T) -> Self {
+        Self { output, status: 202, replayed: false }
+    }
+
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { output: change(self.output), status: self.status, replayed: self.replayed }
+    }
+}
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// For whom.
+    pub tenant: Tenant,
+    /// With which key.
+    pub key_id: KeyId,
+    /// The key's first characters.
+    pub key_prefix: String,
+    /// What the key may do.
+    pub scope: Scope,
+    /// Through which door.
+    pub through: InitiatedBy,
+    /// What the client says of itself.
+    pub client: Option<String>,
+}
+
+/// A call on its way to its handler.
+pub struct Context {
+    /// The server.
+    pub app: Arc<App>,
+    /// Who calls.
+    pub caller: Caller,
+    /// The request's id.
+    pub request_id: RequestId,
+    /// The idempotency key, with the request that it will stand for once the handler binds it.
+    pub claim: Option<Claim>,
+}
+
+/// An idempotency key and the request it is to stand for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The key.
+    pub key: String,
+    /// The operation's name.
+    pub operation: &'static str,
+    /// A digest of the request as parsed.
+    pub fingerprint: String,
+}
+
+impl Claim {
+    /// The row that binds the key to what the request made.
+    pub fn bound_to(&self, resource_id: impl std::fmt::Display) -> BoundKey {
+        BoundKey {
+            operation: self.operation.to_owned(),
+            fingerprint: self.fingerprint.clone(),
+            resource_id: resource_id.to_string(),
+        }
+    }
+}
+
+/// A call as a door received it.
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// The request's id.
+    pub request_id: RequestId,
+    /// The caller's idempotency key.
+    pub idempotency_key: Option<String>,
+    /// The path with its values, for the log.
+    pub path: String,
+    /// The input: path, query and body as one object.
+    pub input: Value,
+}
+
+type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Value>, Error>> + Send>>;
+
+/// An operation with its types forgotten: what the doors and the API description loop over.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its heading.
+    pub tag: &'static str,
+    /// Its HTTP method.
+    pub method: Method,
+    /// Its path.
+    pub path: &'static str,
+    /// What a key must be allowed to do.
+    pub scope: Scope,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Whether it takes an idempotency key.
+    pub keyed: bool,
+    /// The statuses of its success.
+    pub statuses: &'static [u16],
+    /// The schema of its input.
+    pub input: fn(&mut SchemaGenerator) -> Schema,
+    /// The schema of its output.
+    pub output: fn(&mut SchemaGenerator) -> Schema,
+    run: fn(Arc<App>, Call) -> BoxedAnswer,
+}
+
+const fn entry<O: Handle>() -> Entry {
+    Entry {
+        name: O::NAME,
+        tag: O::TAG,
+        method: O::METHOD,
+        path: O::PATH,
+        scope: O::SCOPE,
+        effect: O::EFFECT,
+        keyed: O::REPEAT.is_some(),
+        statuses: O::STATUSES,
+        input: |generator| O::json_schema(generator),
+        output: |generator| generator.subschema_for::<O::Output>(),
+        run: |app, call| Box::pin(run::<O>(app, call)),
+    }
+}
+
+impl Entry {
+    /// Makes the call: everything that holds for every operation happens here, once.
+    pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+        let record = request_log::Record::begin(&app, self, &call);
+        let result = self.admit(&app, &call);
+        let result = match result {
+            Ok(()) => (self.run)(Arc::clone(&app), call).await,
+            Err(error) => Err(error),
+        };
+        record.end(&app, &result);
+        result
+    }
+
+    fn admit(&self, app: &App, call: &Call) -> Result<(), Error> {
+        if call.caller.scope < self.scope {
+            let (needed, has) = (self.scope, call.caller.scope);
+            return Err(Error::new(
+                ErrorCode::Unauthorized,
+                format!("This needs a key with the scope `{needed}`; this key has `{has}`."),
+            )
+            .hint(format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.")));
+        }
+        app.rate_limits.check(call.caller.key_id)
+    }
+}
+
+async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+    let operation: O = input::parse(call.input)?;
+    let keyed = call.idempotency_key.zip(O::REPEAT);
+    let mut context = Context { app, caller: call.caller, request_id: call.request_id, claim: None };
+    let answer = match keyed {
+        None => operation.handle(&context).await?,
+        Some((key, repeat)) => {
+            let claim = Claim { fingerprint: fingerprint(&operation)?, operation: O::NAME, key };
+            let tenant = context.caller.tenant;
+            let _running = context.app.running_keys.begin(tenant, &claim.key)?;
+            let bound = {
+                let mut connection = context.app.store.read().await?;
+                crate::store::idempotency_keys::find(&mut connection, tenant, &claim.key).await?
+            };
+            match bound {
+                Some(bound) => {
+                    check_same_request(&claim, &bound)?;
+                    Answer { replayed: true, ..repeat(&context, bound.resource_id).await.map_err(Error::replayed)? }
+                }
+                None => {
+                    context.claim = Some(claim);
+                    operation.handle(&context).await?
+                }
+            }
+        }
+    };
+    let output = serde_json::to_value(&answer.output).map_err(Error::internal)?;
+    Ok(answer.map(|_| output))
+}
+
+/// Refuses another request under a key that is bound.
+pub fn check_same_request(claim: &Claim, bound: &BoundKey) -> Result<(), Error> {
+    if bound.operation == claim.operation && bound.fingerprint == claim.fingerprint {
+        return Ok(());
+    }
+    let message = format!("This Idempotency-Key was used for another request ({}).", bound.operation);
+    Err(Error::new(ErrorCode::IdempotencyKeyReused, message)
+        .hint("Repeat the first request unchanged to get its result, or use a new key for a new request."))
+}
+
+/// A digest of a request as parsed: two spellings of one request have one.
+fn fingerprint<O: Operation>(operation: &O) -> Result<String, Error> {
+    let canonical = serde_json::to_vec(operation).map_err(Error::internal)?;
+    Ok(hex::encode(Sha256::digest(canonical)))
+}

@@ -1,0 +1,211 @@
+//! Making a new installation: the master key, the first organization, its owner and its first keys.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use argon2::{Argon2, password_hash::PasswordHasher as _};
+use refundkit::{Environment, KeyId, OrganizationId, Scope, api_key};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    config::DataConfig,
+    env::Env,
+    store::{Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, organizations::NewUser},
+    vault::{MASTER_KEY_BYTES, Vault, VaultError},
+};
+
+/// What the sealed check value says.
+const CHECK: &str = "refundkit";
+const CHECK_BINDING: &str = "master_key_check";
+
+/// Why an installation could not be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The master key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// There are data, and no key to open them.
+    #[error(
+        "the database has data, and there is no master key at {0}. Give the key that sealed them by REFUNDKIT_MASTER_KEY or REFUNDKIT_MASTER_KEY_FILE; without it the saved processor keys cannot be read"
+    )]
+    MasterKeyMissing(String),
+    /// The key is not the one that sealed the data.
+    #[error("this master key is not the one that sealed the credentials in this database")]
+    MasterKeyWrong,
+    /// The first organization exists.
+    #[error("this database is set up already. Make further keys with POST /v1/api-keys or `refundkit keys create`")]
+    AlreadyDone,
+    /// The password could not be hashed.
+    #[error("the password could not be hashed: {0}")]
+    Password(String),
+}
+
+/// Opens the database and the vault; makes both when there is no database yet.
+pub async fn open(config: &DataConfig) -> Result<(Store, Vault), SetupError> {
+    let path = &config.database_url.path;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_private_folder(folder)?;
+    }
+    let is_new = !path.exists();
+    if is_new {
+        // Made before SQLite does, so that it is never readable by others.
+        write_private(path, b"")?;
+    }
+    let store = Store::open(path).await?;
+    let env = Env::default();
+    let sealed = {
+        let mut connection = store.read().await?;
+        organizations::find_master_key_check(&mut connection).await?
+    };
+    let vault = Vault::new(&master_key(config, &env, sealed.is_none())?)?;
+    match sealed {
+        Some(sealed) => {
+            vault.open(CHECK_BINDING, &sealed).map_err(|_| SetupError::MasterKeyWrong)?;
+        }
+        None => {
+            let sealed = vault.seal(&env, CHECK_BINDING, &SecretString::from(CHECK))?;
+            store
+                .write::<_, StoreError, _>(move |connection| {
+                    Box::pin(async move { organizations::insert_master_key_check(connection, &sealed).await })
+                })
+                .await?;
+        }
+    }
+    Ok((store, vault))
+}
+
+/// The master key as configured; made when nothing is sealed yet.
+fn master_key(config: &DataConfig, env: &Env, may_make: bool) -> Result<SecretString, SetupError> {
+    if let Some(key) = &config.master_key {
+        return Ok(key.clone());
+    }
+    let path = config.master_key_file.clone().unwrap_or_else(|| config.default_master_key_file());
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(SecretString::from(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
+            let key = hex::encode(env.random_bytes::<MASTER_KEY_BYTES>());
+            write_private(&path, key.as_bytes())?;
+            Ok(SecretString::from(key))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SetupError::MasterKeyMissing(path.display().to_string()))
+        }
+        Err(cause) => Err(SetupError::File { path: path.display().to_string(), cause }),
+    }
+}
+
+fn make_private_folder(folder: &Path) -> Result<(), SetupError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if folder.exists() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|cause| SetupError::File { path: folder.display().to_string(), cause })
+}
+
+/// Writes a new file that only its owner may read.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), SetupError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(|cause| SetupError::File { path: path.display().to_string(), cause })
+}
+
+/// Who the first organization and its owner are.
+#[derive(Debug, Clone)]
+pub struct FirstOrganization {
+    /// The organization's name.
+    pub name: String,
+    /// The owner's e-mail address.
+    pub email: String,
+    /// The owner's password.
+    pub password: SecretString,
+}
+
+/// What setting up made. The keys are shown this once.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// An admin key of the test environment.
+    pub test_key: SecretString,
+    /// An admin key of the live environment.
+    pub live_key: SecretString,
+}
+
+/// Makes the first organization, its owner and one admin key for each environment. Refuses a second time.
+pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganization) -> Result<Made, SetupError> {
+    let FirstOrganization { name, email, password } = first;
+    let password_hash = tokio::task::spawn_blocking(move || hash_password(&password))
+        .await
+        .map_err(|error| SetupError::Password(error.to_string()))??;
+    let organization_id = env.new_organization_id();
+    let now = env.now();
+    let keys =
+        [(Environment::Test, new_key(env, Environment::Test)), (Environment::Live, new_key(env, Environment::Live))];
+    let [(_, (_, test_key)), (_, (_, live_key))] = keys.clone();
+    store
+        .write::<_, SetupError, _>(move |connection| {
+            Box::pin(async move {
+                if organizations::count(connection).await? > 0 {
+                    return Err(SetupError::AlreadyDone);
+                }
+                organizations::insert(connection, organization_id, &name, now).await?;
+                let user = NewUser {
+                    organization_id,
+                    email: &email,
+                    role: "owner",
+                    password_hash: &password_hash,
+                    created_at: now,
+                };
+                organizations::insert_user(connection, user).await?;
+                for (environment, (id, key)) in keys {
+                    let tenant = Tenant { organization_id, environment };
+                    api_keys::insert(connection, tenant, &first_key(id, &key, now)).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(Made { organization_id, test_key: SecretString::from(test_key), live_key: SecretString::from(live_key) })
+}
+
+fn new_key(env: &Env, environment: Environment) -> (KeyId, String) {
+    (env.new_key_id(), env.new_api_key(environment))
+}
+
+fn first_key(id: KeyId, key: &str, created_at: refundkit::Timestamp) -> NewApiKey {
+    NewApiKey {
+        id,
+        name: "First admin key".to_owned(),
+        scope: Scope::Admin,
+        prefix: key.chars().take(api_key::KEY_PREFIX_CHARACTERS).collect(),
+        hash: api_key::hash_api_key(key),
+        created_at,
+    }
+}
+
+/// Argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane).
+fn hash_password(password: &SecretString) -> Result<String, SetupError> {
+    let parameters =
+        argon2::Params::new(19_456, 2, 1, None).map_err(|error| SetupError::Password(error.to_string()))?;
+    let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
+    let hash = argon2.hash_password(password.expose_secret().as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| SetupError::Password(error.to_string()))
+}

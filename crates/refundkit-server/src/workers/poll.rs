@@ -1,0 +1,83 @@
+//! Watching refunds that the processor has, until they are over.
+
+use std::sync::Arc;
+
+use refundkit::{
+    ConnectionStatus,
+    processor::{ProcessorError, ProcessorErrorKind},
+    processors::PaymentProcessor,
+};
+use refundkit_core::lifecycle::{Command, State};
+
+use super::submit;
+use crate::{
+    app::App,
+    error::Error,
+    metrics,
+    progress::{self, NotApplied},
+    store::{connections, refunds::StoredRefund},
+};
+
+/// Reads the processor's copy and records what it says.
+pub async fn poll(
+    app: &Arc<App>,
+    refund: &StoredRefund,
+    processor: &dyn PaymentProcessor,
+) -> Result<StoredRefund, Error> {
+    let Some(external_id) = refund.state.external_refund_id() else {
+        return Err(Error::internal(format!("{} is watched and has no id at the processor", refund.id)));
+    };
+    let command = match processor.retrieve_refund(external_id).await {
+        Ok(copy) => Command::Observed(copy),
+        Err(error) => {
+            note_refused_credential(app, refund, &error).await?;
+            Command::ObserveFailed(error)
+        }
+    };
+    match progress::apply(app, refund.tenant, refund.id, command, progress::system(), None).await {
+        Ok(refund) => Ok(refund),
+        Err(NotApplied::Failed(error)) => Err(error),
+        Err(NotApplied::Rejected(rejection)) => Err(Error::internal(rejection)),
+    }
+}
+
+/// Reads the processor's copy; if it can still be taken back, asks for that again.
+pub async fn repeat_cancel(
+    app: &Arc<App>,
+    refund: StoredRefund,
+    processor: Arc<dyn PaymentProcessor>,
+) -> Result<(), Error> {
+    let refund = poll(app, &refund, processor.as_ref()).await?;
+    if matches!(&refund.state, State::RequiresAction { accepted } if accepted.cancel_requested) {
+        submit::cancel(Arc::clone(app), refund, processor).await?;
+    }
+    Ok(())
+}
+
+/// A key that the processor refuses stops everything behind it: the connection says so, and people are told once.
+async fn note_refused_credential(app: &Arc<App>, refund: &StoredRefund, error: &ProcessorError) -> Result<(), Error> {
+    if error.kind != ProcessorErrorKind::InvalidCredential {
+        return Ok(());
+    }
+    let (tenant, id, now) = (refund.tenant, refund.connection_id, app.env.now());
+    let newly_invalid = app
+        .store
+        .write::<_, Error, _>(move |connection| {
+            Box::pin(async move {
+                let stored = connections::get(connection, tenant, id).await?;
+                let newly_invalid = stored.connection.status == ConnectionStatus::Active;
+                if newly_invalid {
+                    connections::mark_status(connection, tenant, id, ConnectionStatus::Invalid, now).await?;
+                }
+                Ok(newly_invalid)
+            })
+        })
+        .await?;
+    if newly_invalid {
+        metrics::alarm(
+            Some(refund.id),
+            &format!("the processor refuses the credential of {id}: {}", error.detail.message),
+        );
+    }
+    Ok(())
+}

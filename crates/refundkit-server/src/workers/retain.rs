@@ -1,0 +1,48 @@
+//! Clears away what is kept for a time only: log entries and idempotency keys. Refunds and their audit trail are kept.
+
+use std::sync::Arc;
+
+use refundkit::Timestamp;
+
+use crate::{
+    app::App,
+    limits,
+    store::{StoreError, idempotency_keys, logs},
+};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Runs until the process is to end.
+pub async fn run(app: Arc<App>) {
+    loop {
+        if let Err(error) = clear(&app, app.env.now()).await {
+            tracing::warn!(%error, "old rows were not cleared away");
+        }
+        app.rate_limits.forget_idle();
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(limits::RETAIN_EVERY) => {}
+        }
+    }
+}
+
+/// Deletes what is too old, a batch at a time so that refunds never wait long.
+async fn clear(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    loop {
+        let deleted = app
+            .store
+            .write::<_, StoreError, _>(move |connection| {
+                Box::pin(async move {
+                    let logs_before = now.plus_millis(-limits::LOG_DAYS * DAY_MS);
+                    let keys_before = now.plus_millis(-limits::IDEMPOTENCY_KEY_DAYS * DAY_MS);
+                    let logs = logs::delete_before(connection, logs_before, limits::RETAIN_BATCH).await?;
+                    let keys = idempotency_keys::delete_before(connection, keys_before, limits::RETAIN_BATCH).await?;
+                    Ok(logs.max(keys))
+                })
+            })
+            .await?;
+        if deleted < limits::RETAIN_BATCH.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}

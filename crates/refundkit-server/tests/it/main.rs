@@ -1,0 +1,3 @@
+//! The server as its users meet it: one test binary.
+
+mod tidy;

@@ -1,0 +1,189 @@
+//! From an HTTP answer to an output or an error.
+//!
+//! Only RefundKit's envelope counts as its answer. Anything else (a proxy's page, another server, half a body) is
+//! `network_error`, whatever its status.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{ANSWER_BYTES_MAX, Response, request::host};
+use crate::{Error, ErrorBody, ErrorCode, Operation};
+
+/// Why an attempt did not succeed, and what that means for another one.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    /// How long the server asked to wait.
+    pub(super) retry_after: Option<Duration>,
+    /// Whether the server may have done what was asked.
+    pub(super) in_doubt: bool,
+}
+
+impl Failure {
+    /// Nothing left this machine.
+    pub(super) const fn before_sending(error: Error) -> Self {
+        Self { error, retry_after: None, in_doubt: false }
+    }
+
+    /// There was no answer, or it broke off.
+    pub(super) fn unanswered(error: &reqwest::Error, base_url: &Url) -> Self {
+        let host = host(base_url);
+        let (code, message, hint) = if error.is_connect() {
+            (
+                if error.is_timeout() { ErrorCode::Timeout } else { ErrorCode::NetworkError },
+                format!("RefundKit was not reached at {host}: {}.", root_cause(error)),
+                Some("Check that the server is running and that the base URL is right."),
+            )
+        } else if error.is_timeout() {
+            (ErrorCode::Timeout, format!("RefundKit at {host} did not answer in time."), None)
+        } else {
+            let message = format!(
+                "The connection to RefundKit at {host} broke before its answer was read: {}.",
+                root_cause(error)
+            );
+            (ErrorCode::NetworkError, message, None)
+        };
+        let error = Error { retryable: true, hint: hint.map(str::to_owned), ..Error::new(code, message) };
+        Self { in_doubt: hint.is_none(), error, retry_after: None }
+    }
+}
+
+/// The innermost error: the outer ones only say that a request failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// An answer, read but not understood yet.
+pub(super) struct Answer {
+    status_code: u16,
+    request_id: Option<String>,
+    replayed: bool,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+/// Reads an answer, up to [`ANSWER_BYTES_MAX`].
+pub(super) async fn read(mut response: reqwest::Response, base_url: &Url) -> Result<Answer, Failure> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let status_code = response.status().as_u16();
+    let request_id = header("Request-Id");
+    let replayed = header("Idempotent-Replayed").as_deref() == Some("true");
+    let retry_after = header("Retry-After").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::unanswered(&error, base_url))? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            let message =
+                format!("The answer from {} is larger than {ANSWER_BYTES_MAX} bytes and was not read.", host(base_url));
+            let error =
+                Error { status_code: Some(status_code), request_id, ..Error::new(ErrorCode::NetworkError, message) };
+            return Err(Failure { error, retry_after, in_doubt: true });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status_code, request_id, replayed, retry_after, body })
+}
+
+impl Answer {
+    /// Takes the output out of the envelope, or the error.
+    pub(super) fn decode<O: Operation>(self, base_url: &Url) -> Result<Response<O::Output>, Failure> {
+        match self.envelope() {
+            Some(Envelope::Output(value)) => match output(value) {
+                Ok(output) => Ok(Response {
+                    output,
+                    status_code: self.status_code,
+                    request_id: self.request_id,
+                    replayed: self.replayed,
+                }),
+                Err(reason) => Err(self.failure(not_understood(O::NAME, base_url, &reason))),
+            },
+            Some(Envelope::Error(body)) => {
+                let error = Error::from_body(self.status_code, *body);
+                Err(Failure { error, retry_after: self.retry_after, in_doubt: false })
+            }
+            None => Err(self.failure(foreign(base_url, self.status_code))),
+        }
+    }
+
+    fn envelope(&self) -> Option<Envelope> {
+        let mut fields: Map<String, Value> = serde_json::from_slice(&self.body).ok()?;
+        let (data, error) = (fields.remove("data")?, fields.remove("error")?);
+        if !error.is_null() {
+            return error_body(error, self.status_code).map(|body| Envelope::Error(Box::new(body)));
+        }
+        let usable = (200..300).contains(&self.status_code) && !data.is_null();
+        usable.then(|| match fields.remove("page") {
+            Some(page) => Envelope::Output(serde_json::json!({ "data": data, "page": page })),
+            None => Envelope::Output(data),
+        })
+    }
+
+    /// A failure of which the answer itself is the trouble.
+    fn failure(&self, error: Error) -> Failure {
+        let error = Error { status_code: Some(self.status_code), request_id: self.request_id.clone(), ..error };
+        Failure { error, retry_after: self.retry_after, in_doubt: true }
+    }
+}
+
+enum Envelope {
+    Output(Value),
+    Error(Box<ErrorBody>),
+}
+
+fn output<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Reads the error of the envelope. A code that is newer than this client becomes what its status means.
+fn error_body(mut error: Value, status_code: u16) -> Option<ErrorBody> {
+    let code = error.get("code")?.as_str()?;
+    if code.parse::<ErrorCode>().is_err() {
+        error["code"] = code_for(status_code).as_str().into();
+    }
+    serde_json::from_value(error).ok()
+}
+
+const fn code_for(status_code: u16) -> ErrorCode {
+    match status_code {
+        401 => ErrorCode::InvalidApiKey,
+        403 => ErrorCode::Unauthorized,
+        404 => ErrorCode::NotFound,
+        409 => ErrorCode::Conflict,
+        429 => ErrorCode::RateLimited,
+        503 => ErrorCode::ServiceUnavailable,
+        400..=499 => ErrorCode::ValidationError,
+        _ => ErrorCode::InternalError,
+    }
+}
+
+/// The error for an answer that is not RefundKit's. What a server in trouble, or a proxy before it, answers may pass.
+pub(super) fn foreign(base_url: &Url, status_code: u16) -> Error {
+    Error {
+        status_code: Some(status_code),
+        retryable: matches!(status_code, 408 | 429 | 500..=599),
+        hint: Some("Check that the base URL is RefundKit's, and what any proxy in between does.".to_owned()),
+        ..Error::new(
+            ErrorCode::NetworkError,
+            format!("The answer from {} (status {status_code}) is not one of RefundKit's.", host(base_url)),
+        )
+    }
+}
+
+fn not_understood(operation: &str, base_url: &Url, reason: &str) -> Error {
+    Error {
+        hint: Some("The server may be newer than this client: update the client.".to_owned()),
+        ..Error::new(
+            ErrorCode::NetworkError,
+            format!(
+                "RefundKit at {} answered {operation} with something this client does not understand: {reason}.",
+                host(base_url)
+            ),
+        )
+    }
+}
