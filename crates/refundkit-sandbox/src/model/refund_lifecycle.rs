@@ -105,7 +105,8 @@ impl Scope<'_> {
     pub(crate) fn move_refund(&mut self, id: &str, to: RefundMove) -> Result<(), StripeError> {
         let mut refund = self.refund(id, "refund")?.clone();
         let was = refund.status.clone();
-        if was == to.status {
+        if was == to.status && refund.pending_reason == to.pending_reason && refund.failure_reason == to.failure_reason
+        {
             return Ok(());
         }
         self.adjust_charge(&refund, &to.status)?;

@@ -151,6 +151,8 @@ fn every_state_can_be_imitated_even_one_stripe_does_not_have() {
     let refund = stripe.make("/v1/refunds", &format!("charge={CHARGE}"));
     let path = |action: &str| format!("/_sandbox/refunds/{}/{action}", text(&refund["id"]));
     assert_eq!(stripe.control(&path("pend"), "{\"reason\":\"charge_pending\"}")["pending_reason"], "charge_pending");
+    let short = "{\"reason\":\"insufficient_funds\"}";
+    assert_eq!(stripe.control(&path("pend"), short)["pending_reason"], "insufficient_funds");
     assert_eq!(stripe.control(&path("require_action"), "")["status"], "requires_action");
     assert_eq!(stripe.control(&path("fail"), "{\"reason\":\"declined\"}")["failure_reason"], "declined");
     assert_eq!(stripe.control(&path("succeed"), "")["status"], "succeeded");
