@@ -59,9 +59,9 @@ fn scripts_can_be_run_as_they_are() {
 fn lock_files_name_no_registry_address() {
     let mut found = Vec::new();
     for file in files() {
-        if file.path.ends_with("package-lock.json") && file.text.contains("\"resolved\"") {
-            found.push(file.path);
-        } else if file.path.ends_with("requirements.txt") && file.text.contains("http") {
+        let npm = file.path.ends_with("package-lock.json") && file.text.contains("\"resolved\"");
+        let pypi = file.path.ends_with("requirements.txt") && file.text.contains("http");
+        if npm || pypi {
             found.push(file.path);
         }
     }

@@ -15,8 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders that hold what is made or fetched, not what is written.
-const NOT_OURS: &[&str] = &["target", ".git", "node_modules", ".refundkit"];
+/// Folders that hold what is made or fetched, not what is written; so do hidden ones, but for these.
+const NOT_OURS: &[&str] = &["target", "node_modules"];
+const HIDDEN_AND_OURS: &[&str] = &[".ci", ".github"];
 
 /// A text file of the repository.
 struct File {
@@ -54,8 +55,10 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<File>) {
         let entry = entry.unwrap();
         let name = entry.file_name();
         let kind = entry.file_type().unwrap();
-        if kind.is_dir() && !NOT_OURS.iter().any(|skipped| name == *skipped) {
-            collect(root, &entry.path(), found);
+        if kind.is_dir() {
+            if is_ours(&name.to_string_lossy()) {
+                collect(root, &entry.path(), found);
+            }
         } else if kind.is_file()
             && let Ok(text) = fs::read_to_string(entry.path())
         {
@@ -63,6 +66,10 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<File>) {
             found.push(File { path, text });
         }
     }
+}
+
+fn is_ours(folder: &str) -> bool {
+    if folder.starts_with('.') { HIDDEN_AND_OURS.contains(&folder) } else { !NOT_OURS.contains(&folder) }
 }
 
 fn rust_files() -> Vec<File> {
