@@ -11,7 +11,7 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// No delay is shorter, whatever the speed-up.
-pub const DELAY_MS_MIN: i64 = 50;
+pub const DELAY_MS_MIN: i64 = 250;
 /// A processor that asks for a longer pause than this is asked again after this: a refund must not be forgotten.
 pub const RETRY_AFTER_MS_MAX: i64 = HOUR_MS;
 

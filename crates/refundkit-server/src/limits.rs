@@ -52,7 +52,7 @@ pub const LOG_DAYS: i64 = 30;
 /// Rows deleted at once when old ones are cleared away.
 pub const RETAIN_BATCH: i64 = 1000;
 /// How often old rows are cleared away.
-pub const RETAIN_EVERY: Duration = Duration::from_secs(600);
+pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
 
 /// Refunds of one transaction that are looked at when a new one is decided. Stripe itself keeps no payment with so many.
 pub const REFUNDS_PER_TRANSACTION_MAX: i64 = 1000;

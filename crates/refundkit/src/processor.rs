@@ -9,6 +9,7 @@ use crate::{Currency, ProcessorErrorDetail, RefundId, RefundReason, RefundStatus
 
 /// A payment as the processor has it: the charge that a transaction id resolved to, with its refunds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that processors report independently")]
 pub struct Charge {
     /// The charge's id at the processor.
     pub id: String,

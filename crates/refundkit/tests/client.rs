@@ -1,6 +1,7 @@
 //! The client against scripted servers on loopback: what it sends, what it makes of the answers, and when it asks again.
 
 #![cfg(feature = "client")]
+#![expect(clippy::unwrap_used, reason = "a scripted server that fails is a failed test")]
 
 use std::{
     fmt::Write as _,

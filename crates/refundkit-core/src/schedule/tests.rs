@@ -1,3 +1,5 @@
+//! When to look again: bounds, order, and no instant that lies in the past.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -13,6 +13,7 @@ use super::{
 
 /// How long one check may take: a person is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+const KEYS_COME_FROM: &str = "Set REFUNDKIT_API_KEY, or use --api-key-file. `refundkit dev` and `refundkit setup` show the first keys; `refundkit keys create` makes more.";
 
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -62,15 +63,12 @@ async fn examine(server: &ServerArgs) -> Vec<Check> {
     let (client, identity) = match identify(server).await {
         Ok(identified) => identified,
         Err(error) => {
-            checks.push(Check::wrong(
-                "api key",
-                &error,
-                "Set REFUNDKIT_API_KEY to a key that `refundkit keys list` shows.",
-            ));
+            checks.push(Check::wrong("api key", &error, KEYS_COME_FROM));
             return checks;
         }
     };
-    let words = format!("{}… may {} in {}", identity.prefix, identity.scope, identity.environment);
+    let limits = if identity.scope == Scope::Read { "; it cannot make refunds" } else { "" };
+    let words = format!("{}…, environment {}, scope {}{limits}", identity.prefix, identity.environment, identity.scope);
     checks.push(Check::ok("api key", words));
     let connection = match find_connection(&client).await {
         Ok(connection) => connection,
@@ -171,7 +169,7 @@ fn tell(diagnosis: &Diagnosis) -> String {
         }
     }
     text.push_str(if diagnosis.healthy {
-        "\nRefunds can be made.\n"
+        "\nNothing is in the way of refunds.\n"
     } else {
         "\nRefunds cannot be made until this is mended.\n"
     });

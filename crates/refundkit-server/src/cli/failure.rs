@@ -6,8 +6,9 @@ use std::{
     process::ExitCode,
 };
 
-use refundkit::{Error, ProcessorErrorDetail};
-use serde_json::{Map, Value, json};
+use refundkit::{Error, ErrorCode, ProcessorErrorDetail, RefundId};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     exit::Exit,
@@ -23,9 +24,9 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     }
     let refundkit_error = error.downcast_ref::<Error>();
     let text = match (refundkit_error, json) {
-        (Some(error), true) => to_json(&json!({ "error": body(error) })),
+        (Some(error), true) => to_json(&Failed { error: Body::from(error) }),
         (Some(error), false) => lines(error),
-        (None, true) => to_json(&json!({ "error": { "code": null, "message": format!("{error:#}") } })),
+        (None, true) => to_json(&Failed { error: json!({ "code": null, "message": format!("{error:#}") }) }),
         (None, false) => format!("error: {}\n", clean(&format!("{error:#}"))),
     };
     // With stderr closed there is nobody left to tell.
@@ -33,28 +34,53 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     refundkit_error.map_or(Exit::Other, Exit::of_error).into()
 }
 
-/// The error as the API writes it, with the status of the answer.
-pub(crate) fn body(error: &Error) -> Value {
-    let mut body = Map::new();
-    let mut put = |name: &str, value: Value| {
-        if !value.is_null() {
-            body.insert(name.to_owned(), value);
+/// An error for programs: as the API writes it, with the status of the answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'error> {
+    code: ErrorCode,
+    message: &'error str,
+    status_code: Option<u16>,
+    request_id: Option<&'error str>,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_id: Option<RefundId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'error str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'error str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor: Option<&'error ProcessorErrorDetail>,
+    /// True when it may have been done all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    outcome_unknown: bool,
+    /// The key under which to repeat it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'error str>,
+}
+
+impl<'error> From<&'error Error> for Body<'error> {
+    fn from(error: &'error Error) -> Self {
+        Self {
+            code: error.code,
+            message: &error.message,
+            status_code: error.status_code,
+            request_id: error.request_id.as_deref(),
+            retryable: error.retryable,
+            refund_id: error.refund_id,
+            field: error.field.as_deref(),
+            hint: error.hint.as_deref(),
+            processor: error.processor.as_deref(),
+            outcome_unknown: error.outcome_unknown,
+            idempotency_key: error.idempotency_key.as_deref(),
         }
-    };
-    put("code", json!(error.code));
-    put("message", json!(error.message));
-    put("statusCode", json!(error.status_code));
-    put("requestId", json!(error.request_id));
-    put("retryable", json!(error.retryable));
-    put("refundId", json!(error.refund_id));
-    put("field", json!(error.field));
-    put("hint", json!(error.hint));
-    put("processor", json!(error.processor));
-    if error.outcome_unknown {
-        put("outcomeUnknown", json!(true));
-        put("idempotencyKey", json!(error.idempotency_key));
     }
-    Value::Object(body)
+}
+
+/// What errors look like to programs.
+#[derive(Serialize)]
+struct Failed<T> {
+    error: T,
 }
 
 fn lines(error: &Error) -> String {
@@ -62,8 +88,10 @@ fn lines(error: &Error) -> String {
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name}: {}", clean(value));
     };
-    if let Some(processor) = &error.processor {
-        line(&format!("{} said", processor_title(&processor.name)), &processor_words(processor, &error.message));
+    if let Some(processor) = &error.processor
+        && let Some(words) = processor_words(processor, &error.message)
+    {
+        line(&format!("{} said", processor_title(&processor.name)), &words);
     }
     if let Some(field) = &error.field {
         line("where", field);
@@ -81,7 +109,7 @@ fn lines(error: &Error) -> String {
 }
 
 /// What the processor said, without repeating what the message says already.
-fn processor_words(processor: &ProcessorErrorDetail, message: &str) -> String {
+fn processor_words(processor: &ProcessorErrorDetail, message: &str) -> Option<String> {
     let facts = [
         processor.code.clone(),
         processor.status_code.map(|status_code| format!("status {status_code}")),
@@ -89,9 +117,10 @@ fn processor_words(processor: &ProcessorErrorDetail, message: &str) -> String {
     ];
     let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     match (processor.message == message, facts.is_empty()) {
-        (_, true) => processor.message.clone(),
-        (true, false) => facts,
-        (false, false) => format!("{} ({facts})", processor.message),
+        (true, true) => None,
+        (true, false) => Some(facts),
+        (false, true) => Some(processor.message.clone()),
+        (false, false) => Some(format!("{} ({facts})", processor.message)),
     }
 }
 
@@ -103,8 +132,6 @@ fn processor_title(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use refundkit::ErrorCode;
-
     use super::*;
 
     fn refused() -> Error {
@@ -136,22 +163,24 @@ mod tests {
 
     #[test]
     fn programs_read_the_body_of_the_api() {
-        insta::assert_snapshot!(to_json(&body(&refused())), @r#"
+        insta::assert_snapshot!(to_json(&Failed { error: Body::from(&refused()) }), @r#"
         {
-          "code": "processor_error",
-          "hint": "Look at that refund before you make another one.",
-          "message": "Charge ch_1 has already been refunded.",
-          "processor": {
-            "name": "stripe",
-            "code": "charge_already_refunded",
+          "error": {
+            "code": "processor_error",
             "message": "Charge ch_1 has already been refunded.",
-            "requestId": "req_stripe",
-            "statusCode": 400
-          },
-          "refundId": "ref_01k9zzzzzzzzzzzzzzzzzzzzzz",
-          "requestId": "req_1",
-          "retryable": false,
-          "statusCode": 422
+            "statusCode": 422,
+            "requestId": "req_1",
+            "retryable": false,
+            "refundId": "ref_01k9zzzzzzzzzzzzzzzzzzzzzz",
+            "hint": "Look at that refund before you make another one.",
+            "processor": {
+              "name": "stripe",
+              "code": "charge_already_refunded",
+              "message": "Charge ch_1 has already been refunded.",
+              "requestId": "req_stripe",
+              "statusCode": 400
+            }
+          }
         }
         "#);
     }

@@ -45,7 +45,8 @@ pub(crate) async fn run(command: Command, client: &RefundKit, output: Output) ->
     match command {
         Command::List => output.show(&keys.list().await?, tell_list)?,
         Command::Create { name, scope } => {
-            output.show(&keys.create(&CreateApiKey { name, scope }).await?, tell_created)?
+            let created = keys.create(&CreateApiKey { name, scope }).await?;
+            output.show(&created, tell_created)?;
         }
         Command::Revoke { key } => output.show(&keys.revoke(key).await?, tell_revoked)?,
     }

@@ -3,6 +3,8 @@
 //! The client commands speak to a running server through the Rust SDK, as any other caller does: nothing here reads the
 //! database or knows a rule.
 
+#![expect(clippy::result_large_err, reason = "a command ends with its first error, and main reads its fields")]
+
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
@@ -16,6 +18,7 @@ mod exit;
 mod failure;
 mod keys;
 mod logs;
+mod openapi;
 mod output;
 mod policies;
 mod processors;
@@ -90,13 +93,13 @@ pub(crate) enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything in one process, with something to refund: start here.
+    #[command(about = "Run everything in one process, with something to refund: start here")]
     Dev(dev::DevArgs),
-    /// Run the server.
+    #[command(about = "Run the server")]
     Serve(serve::ServeArgs),
-    /// Make the first organization, its owner and its keys.
+    #[command(about = "Make the first organization, its owner and its keys")]
     Setup(setup::SetupArgs),
-    /// Run the Stripe sandbox on its own.
+    #[command(about = "Run the Stripe sandbox on its own")]
     Sandbox(sandbox::SandboxArgs),
     /// Make, read and follow refunds.
     #[command(subcommand)]
@@ -116,7 +119,10 @@ pub(crate) enum Command {
     /// List the calls made to the API, newest first.
     Logs(logs::LogsArgs),
     /// Check the server, the key and the processor, and say what to do next.
+    #[command(after_help = "Example:\n  refundkit doctor --json")]
     Doctor,
+    /// Print the description of the HTTP API (OpenAPI 3.1), as this binary serves it.
+    Openapi(openapi::OpenapiArgs),
     /// Print the shell's completion script.
     Completions(completions::CompletionsArgs),
 }
@@ -145,6 +151,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Processors(command) => processors::run(command, &server.client()?, output).await,
         Command::Logs(args) => logs::run(args, &server.client()?, output).await,
         Command::Doctor => doctor::run(server, output).await,
+        Command::Openapi(openapi::OpenapiArgs {}) => openapi::run(),
         Command::Completions(args) => completions::run(&args),
     }
 }
@@ -196,15 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_help_that_ends_in_examples_or_says_it_all() {
-        for (command, help) in leaf_helps(&Cli::command(), String::new()) {
+    fn every_command_shows_an_example() {
+        for (command, help) in leaf_helps(&Cli::command(), "") {
             assert!(help.contains("Example"), "{command} has no example:\n{help}");
         }
     }
 
-    fn leaf_helps(command: &clap::Command, above: String) -> Vec<(String, String)> {
+    fn leaf_helps(command: &clap::Command, above: &str) -> Vec<(String, String)> {
         let path = format!("{above} {}", command.get_name());
-        let below: Vec<_> = command.get_subcommands().flat_map(|sub| leaf_helps(sub, path.clone())).collect();
+        let below: Vec<_> = command.get_subcommands().flat_map(|sub| leaf_helps(sub, &path)).collect();
         if below.is_empty() { vec![(path, command.clone().render_long_help().to_string())] } else { below }
     }
 }

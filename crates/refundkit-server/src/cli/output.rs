@@ -129,9 +129,10 @@ pub(crate) fn page_footer(page: &PageInfo) -> String {
     }
 }
 
-/// An amount for people and as the API counts it: `25.00 USD (2500)`.
+/// An amount for people, and as the API counts it where that differs: `25.00 USD (2500)`, `8000 JPY`.
 pub(crate) fn both_amounts(processor: ProcessorName, minor: i64, currency: Currency) -> String {
-    format!("{} ({minor})", write_amount(processor, minor, currency))
+    let written = write_amount(processor, minor, currency);
+    if written.split(' ').next() == Some(minor.to_string().as_str()) { written } else { format!("{written} ({minor})") }
 }
 
 /// A time to the second, in UTC.
@@ -172,6 +173,14 @@ mod tests {
         ref_1        25.00 USD
         ref_10\u{a}  5 ISK
         ");
+    }
+
+    #[test]
+    fn amounts_are_told_both_ways_where_they_differ() {
+        let both = |minor, currency: &str| both_amounts(ProcessorName::Stripe, minor, currency.parse().unwrap());
+        assert_eq!(both(2500, "usd"), "25.00 USD (2500)");
+        assert_eq!(both(8000, "jpy"), "8000 JPY");
+        assert_eq!(both(500, "isk"), "5 ISK (500)");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
 };
 
 impl Handle for CreateRefund {
-    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, repeat_of_create));
+    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, answer_create));
     const STATUSES: &'static [u16] = &[201, 202];
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
@@ -48,7 +48,7 @@ impl Handle for CreateRefund {
         }
         let processor = Arc::clone(&read.processor);
         let refund = reserve(context, self, read, ask).await?;
-        answer_create(submit_inline(context, refund, processor).await)
+        answer_create(&submit_inline(context, refund, processor).await)
     }
 }
 
@@ -146,7 +146,7 @@ async fn submit_inline(context: &Context, refund: StoredRefund, processor: Arc<d
 }
 
 /// 201 when the processor accepted, 202 while that is not known, 422 when it refused the first attempt.
-fn answer_create(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
+fn answer_create(refund: &StoredRefund) -> Result<Answer<Refund>, Error> {
     if let Some(refusal) = &refund.refusal {
         return Err(Error::refused(refusal.detail.clone(), refusal.hint.clone()).refund(Some(refund.id)));
     }
@@ -158,21 +158,13 @@ fn answer_create(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
     })
 }
 
-fn repeat_of_create(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
-    answer_create(refund)
-}
-
-fn repeat_of_cancel(refund: StoredRefund) -> Result<Answer<Refund>, Error> {
-    answer_cancel(&refund)
-}
-
 /// Answers a repeat from the refund as it is now.
 fn repeat(
     context: &Context,
     id: String,
-    answer: fn(StoredRefund) -> Result<Answer<Refund>, Error>,
+    answer: fn(&StoredRefund) -> Result<Answer<Refund>, Error>,
 ) -> ContextFuture<'_, Answer<Refund>> {
-    Box::pin(async move { answer(get(context, id.parse().map_err(Error::internal)?).await?) })
+    Box::pin(async move { answer(&get(context, id.parse().map_err(Error::internal)?).await?) })
 }
 
 /// A refusal of the rules as an error: in the processor's words and code where it would refuse the same.
@@ -242,7 +234,7 @@ impl Handle for ListRefundEvents {
 }
 
 impl Handle for CancelRefund {
-    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, repeat_of_cancel));
+    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, answer_cancel));
     const STATUSES: &'static [u16] = &[200, 202];
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {

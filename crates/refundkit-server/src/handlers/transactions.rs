@@ -37,7 +37,7 @@ pub async fn read(
     let name = processor.unwrap_or(ProcessorName::Stripe);
     match name {
         ProcessorName::Stripe => {
-            stripe::check_transaction_id(id).map_err(|not| Error::validation(field, not.message).hint(not.hint))?
+            stripe::check_transaction_id(id).map_err(|not| Error::validation(field, not.message).hint(not.hint))?;
         }
     }
     let (connection, processor) = processors::connected(&context.app, context.caller.tenant, name).await?;

@@ -34,7 +34,7 @@ const FAILURES: [(&str, &str); 10] = [
 
 fn settings() -> SchemaSettings {
     SchemaSettings::draft2020_12().with(|settings| {
-        "/components/schemas".clone_into(&mut settings.definitions_path.to_mut());
+        "/components/schemas".clone_into(settings.definitions_path.to_mut());
         settings.meta_schema = None;
     })
 }

@@ -33,8 +33,8 @@ impl RequestLog {
     }
 
     fn send(&self, tenant: Tenant, entry: LogEntry) {
-        let sent = self.weak.upgrade().map(|sender| sender.try_send((tenant, entry)));
-        if !matches!(sent, Some(Ok(()))) {
+        let sent = self.weak.upgrade().is_some_and(|sender| sender.try_send((tenant, entry)).is_ok());
+        if !sent {
             metrics::counter!(LOG_ENTRIES_DROPPED).increment(1);
         }
     }

@@ -41,6 +41,7 @@ pub struct ConnectStripe {
     pub force: Option<bool>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
 fn expose<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     use secrecy::ExposeSecret as _;
     secret.as_ref().map(SecretString::expose_secret).serialize(serializer)

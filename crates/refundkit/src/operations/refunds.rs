@@ -65,7 +65,7 @@ impl CreateRefund {
     }
 }
 
-/// Reads one refund.
+/// Reads one refund: where it stands now and, when it failed, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GetRefund {
@@ -83,7 +83,7 @@ impl Operation for GetRefund {
     type Output = Refund;
 }
 
-/// Lists refunds, newest first.
+/// Lists refunds that pass all the filters given, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListRefunds {

@@ -1,0 +1,161 @@
+//! What holds for every operation: a stranger, a key of too little scope, another tenant, another environment, an unknown
+//! field. A new operation is covered the day it is born, because the table is the registry.
+
+use refundkit::{Method as OperationMethod, Scope};
+use refundkit_server::{
+    interfaces::openapi,
+    registry::{Entry, OPERATIONS},
+};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::{Stage, send};
+
+fn method(entry: &Entry) -> Method {
+    match entry.method {
+        OperationMethod::Get => Method::GET,
+        OperationMethod::Post => Method::POST,
+        OperationMethod::Put => Method::PUT,
+        OperationMethod::Delete => Method::DELETE,
+    }
+}
+
+/// The operation's path, with an id in it that names something of the stage's own organization.
+fn path(entry: &Entry, refund: &str, key: &str) -> String {
+    let id = match entry.tag {
+        "API keys" => key,
+        "Transactions" => "ch_1N4HbSKz9cXRvFYr",
+        _ => refund,
+    };
+    entry.path.replace("{id}", id)
+}
+
+/// A body that the operation would accept.
+fn body(entry: &Entry) -> Value {
+    match entry.name {
+        "create_refund" => json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": 1, "reason": "other" }),
+        "check_policy" => json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr" }),
+        "connect_stripe" => json!({ "secretKey": "sk_test_your_stripe_secret_key" }),
+        "create_api_key" => json!({ "name": "x", "scope": "read" }),
+        _ => json!({}),
+    }
+}
+
+fn request(stage: &Stage, entry: &Entry, path: &str, key: &str) -> RequestBuilder {
+    let request = stage.request(method(entry), path, key);
+    if entry.method.has_body() { request.json(&body(entry)) } else { request }
+}
+
+struct Cast {
+    stage: Stage,
+    refund: String,
+    key_id: String,
+}
+
+async fn cast() -> Cast {
+    let stage = Stage::new().await;
+    let refund = stage.create("py_1SandboxActionNeeded", 8000).await.data(201)["id"].as_str().unwrap().to_owned();
+    let made = stage.post("/v1/api-keys", json!({ "name": "victim", "scope": "read" })).await;
+    let key_id = made.data(201)["id"].as_str().unwrap().to_owned();
+    Cast { stage, refund, key_id }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_let_in_nowhere() {
+    let Cast { stage, refund, key_id } = cast().await;
+    for entry in OPERATIONS {
+        let path = path(entry, &refund, &key_id);
+        let unknown = format!("rk_test_{}", "x".repeat(32));
+        send(request(&stage, entry, &path, &unknown)).await.error(401, "invalid_api_key");
+        let none = reqwest::Client::new().request(method(entry), format!("{}{path}", stage.url));
+        send(none).await.error(401, "invalid_api_key");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_do_what_its_scope_says_and_no_more() {
+    let Cast { stage, refund, key_id } = cast().await;
+    let (read, write) = (stage.key("read").await, stage.key("write").await);
+    for entry in OPERATIONS {
+        for (key, scope) in [(&read, Scope::Read), (&write, Scope::Write)] {
+            let answer = send(request(&stage, entry, &path(entry, &refund, &key_id), key)).await;
+            if scope < entry.scope {
+                let error = answer.error(403, "unauthorized");
+                assert!(error["message"].as_str().unwrap().contains(entry.scope.as_str()), "{error}");
+            } else {
+                assert_ne!(answer.status, 403, "{} with {scope}: {}", entry.name, answer.body);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_organization_and_the_other_environment_find_nothing() {
+    let Cast { stage, refund, key_id } = cast().await;
+    let other = stage.other_organization().await;
+    let admin_key_id = stage.get("/v1/me").await.data(200)["keyId"].as_str().unwrap().to_owned();
+    for entry in OPERATIONS {
+        for key in [&other, &stage.live_key] {
+            let answer = send(request(&stage, entry, &path(entry, &refund, &key_id), key)).await;
+            let text = answer.body.to_string();
+            if entry.path.contains("{id}") && entry.tag != "Transactions" {
+                answer.error(404, "not_found");
+            } else if entry.tag == "Transactions" || entry.name == "create_refund" || entry.name == "check_policy" {
+                answer.error(422, "processor_not_connected");
+            } else if entry.name == "list_logs" {
+                // It holds what this key asked for, and nothing that others did.
+                assert!(!text.contains("sk_test") && !text.contains(&admin_key_id), "{text}");
+            } else {
+                assert!(!text.contains(&refund) && !text.contains(&key_id), "{}: {text}", entry.name);
+            }
+        }
+    }
+    // Nothing was changed by trying.
+    assert_eq!(stage.get(&format!("/v1/refunds/{refund}")).await.data(200)["stage"], "requires_action");
+    stage.get("/v1/api-keys").await.body.to_string().find(&key_id).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_field_is_refused_and_named() {
+    let Cast { stage, refund, key_id } = cast().await;
+    for entry in OPERATIONS {
+        let path = path(entry, &refund, &key_id);
+        let answer = if entry.method.has_body() {
+            let mut body = body(entry);
+            body["surprise"] = json!(1);
+            send(stage.request(method(entry), &path, &stage.admin_key).json(&body)).await
+        } else {
+            send(stage.request(method(entry), &format!("{path}?surprise=1"), &stage.admin_key)).await
+        };
+        assert_eq!(answer.error(400, "validation_error")["field"], "surprise", "{}", entry.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_another_shape_is_refused_and_named() {
+    let stage = Stage::new().await;
+    for entry in OPERATIONS.iter().filter(|entry| entry.path.contains("{id}") && entry.tag != "Transactions") {
+        for id in ["re_123", "ref_", "..%2F..%2Fetc", "%00", "ref_00000000000000000000000000%20", "%ff"] {
+            let answer = send(request(&stage, entry, &entry.path.replace("{id}", id), &stage.admin_key)).await;
+            answer.error(400, "validation_error");
+        }
+    }
+}
+
+#[test]
+fn names_paths_and_keys_are_consistent() {
+    for (position, entry) in OPERATIONS.iter().enumerate() {
+        assert!(OPERATIONS[position + 1..].iter().all(|other| other.name != entry.name), "{} twice", entry.name);
+        let schema = openapi::input_schema(entry);
+        assert!(
+            schema["description"].as_str().is_some_and(|text| text.len() > 20),
+            "{} has no description",
+            entry.name
+        );
+        assert_eq!(schema["additionalProperties"], false, "{} takes unknown fields", entry.name);
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(field["description"].is_string(), "{}.{name} has no description", entry.name);
+            assert!(!field.to_string().contains("null"), "{}.{name}: {field}", entry.name);
+        }
+    }
+}

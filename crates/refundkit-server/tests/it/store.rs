@@ -1,0 +1,148 @@
+//! The store's own promises: units fail alone, groups are durable together, leases and fences hold.
+
+use refundkit::{Environment, RefundId};
+use refundkit_server::{
+    env::Env,
+    store::{Store, StoreError, Tenant, idempotency_keys, idempotency_keys::BoundKey, jobs},
+};
+
+async fn store() -> (tempfile::TempDir, Store, Env, Tenant) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("refundkit.db")).await.unwrap();
+    let env = Env::default();
+    let tenant = Tenant { organization_id: env.new_organization_id(), environment: Environment::Test };
+    (folder, store, env, tenant)
+}
+
+fn bound(resource: &str) -> BoundKey {
+    BoundKey { operation: "create_refund".to_owned(), fingerprint: "f".to_owned(), resource_id: resource.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_fails_leaves_nothing_and_its_neighbours_stand() {
+    let (_folder, store, env, tenant) = store().await;
+    let now = env.now();
+    let writing: Vec<_> = (0..200)
+        .map(|n: u32| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store
+                    .write::<(), StoreError, _>(move |connection| {
+                        Box::pin(async move {
+                            idempotency_keys::insert(connection, tenant, &n.to_string(), &bound("x"), now).await?;
+                            if n.is_multiple_of(3) { Err(StoreError::Commit("on purpose".to_owned())) } else { Ok(()) }
+                        })
+                    })
+                    .await
+                    .is_ok()
+            })
+        })
+        .collect();
+    for (n, wrote) in writing.into_iter().enumerate() {
+        let wrote = wrote.await.unwrap();
+        assert_eq!(wrote, n % 3 != 0);
+        let found = idempotency_keys::find(&mut store.read().await.unwrap(), tenant, &n.to_string()).await.unwrap();
+        assert_eq!(found.is_some(), wrote, "{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_panics_does_not_stop_the_writer() {
+    let (_folder, store, env, tenant) = store().await;
+    let now = env.now();
+    let panicked = store
+        .write::<(), StoreError, _>(move |connection| {
+            Box::pin(async move {
+                idempotency_keys::insert(connection, tenant, "k", &bound("x"), now).await?;
+                panic!("on purpose")
+            })
+        })
+        .await;
+    assert!(panicked.is_err());
+    let inserted = store
+        .write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move { idempotency_keys::insert(connection, tenant, "k", &bound("y"), now).await })
+        })
+        .await
+        .unwrap();
+    assert!(inserted, "what the panic wrote must be gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_bound_once_in_its_own_tenant_and_environment() {
+    let (_folder, store, env, tenant) = store().await;
+    let now = env.now();
+    let live = Tenant { environment: Environment::Live, ..tenant };
+    let other = Tenant { organization_id: env.new_organization_id(), ..tenant };
+    for (tenant, expected) in [(tenant, true), (tenant, false), (live, true), (other, true)] {
+        let inserted = store
+            .write::<_, StoreError, _>(move |connection| {
+                Box::pin(async move { idempotency_keys::insert(connection, tenant, "k", &bound("x"), now).await })
+            })
+            .await
+            .unwrap();
+        assert_eq!(inserted, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_due_job_is_claimed_once_until_its_lease_lapses() {
+    let (_folder, store, env, tenant) = store().await;
+    let (id, now): (RefundId, _) = (env.new_refund_id(), env.now());
+    let claim = async |at: refundkit::Timestamp| {
+        store
+            .write::<_, StoreError, _>(move |connection| {
+                Box::pin(async move { jobs::claim(connection, at, at.plus_millis(1000), 10).await })
+            })
+            .await
+            .unwrap()
+    };
+    store
+        .write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move { jobs::put(connection, tenant, id, "submit", now).await })
+        })
+        .await
+        .unwrap();
+    let first = claim(now).await;
+    assert_eq!(first.len(), 1);
+    assert_eq!(claim(now.plus_millis(999)).await, []);
+    let second = claim(now.plus_millis(1000)).await;
+    assert_eq!(second.len(), 1);
+
+    // The first claimer overslept: giving back what is no longer its own changes nothing.
+    let (stale, current) = (first[0].clone(), second[0].clone());
+    let released = async |job: jobs::ClaimedJob| {
+        store
+            .write::<_, StoreError, _>(move |connection| {
+                Box::pin(async move {
+                    jobs::release(connection, &job, now).await?;
+                    jobs::next_run_at(connection).await
+                })
+            })
+            .await
+            .unwrap()
+    };
+    assert_eq!(released(stale).await, Some(now.plus_millis(2000)));
+    assert_eq!(released(current).await, Some(now));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_writes_what_waits_and_then_refuses() {
+    let (_folder, store, env, tenant) = store().await;
+    let now = env.now();
+    let writing = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store
+                .write::<_, StoreError, _>(move |connection| {
+                    Box::pin(async move { idempotency_keys::insert(connection, tenant, "k", &bound("x"), now).await })
+                })
+                .await
+        })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    store.close().await;
+    assert!(writing.await.unwrap().unwrap());
+    let refused = store.write::<(), StoreError, _>(|_| Box::pin(async { Ok(()) })).await;
+    assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
+}

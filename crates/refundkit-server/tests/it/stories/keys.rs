@@ -1,0 +1,123 @@
+//! Keys and connections: what is shown once, what is refused, what is never shown.
+
+use refundkit_sandbox::DEV_SECRET_KEY;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Setting, Stage, send};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_shown_once_works_at_once_and_is_revoked_at_once() {
+    let stage = Stage::new().await;
+    let request = || {
+        stage
+            .request(Method::POST, "/v1/api-keys", &stage.admin_key)
+            .header("Idempotency-Key", "k1")
+            .json(&json!({ "name": "shop", "scope": "read" }))
+    };
+    let made = send(request()).await;
+    let (id, key) = (made.data(201)["id"].as_str().unwrap(), made.data(201)["key"].as_str().unwrap());
+    let repeat = send(request()).await;
+    assert_eq!((&repeat.data(201)["id"], &repeat.data(201)["key"]), (&json!(id), &json!(null)));
+
+    let me = send(stage.request(Method::GET, "/v1/me", key)).await;
+    assert_eq!((&me.data(200)["scope"], &me.data(200)["environment"]), (&json!("read"), &json!("test")));
+    stage.delete(&format!("/v1/api-keys/{id}")).await.data(200);
+    send(stage.request(Method::GET, "/v1/me", key)).await.error(401, "invalid_api_key");
+    let listed = stage.get("/v1/api-keys").await;
+    assert!(!listed.body.to_string().contains(key), "{}", listed.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_admin_key_stays() {
+    let stage = Stage::new().await;
+    let id = stage.get("/v1/me").await.data(200)["keyId"].as_str().unwrap().to_owned();
+    stage.delete(&format!("/v1/api-keys/{id}")).await.error(409, "conflict");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_keys_are_told_what_they_are_and_never_repeated() {
+    let stage = Stage::new().await;
+    for (key, hint) in [
+        ("sk_test_your_stripe_secret_key", "PUT /v1/processors/stripe"),
+        ("rk_test_51HabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "restricted keys begin with rk_"),
+        ("nonsense", "rk_test_ or rk_live_"),
+    ] {
+        let refused = send(stage.request(Method::GET, "/v1/me", key)).await;
+        let error = refused.error(401, "invalid_api_key");
+        assert!(error["hint"].as_str().unwrap().contains(hint), "{error}");
+        assert!(!refused.body.to_string().contains(key), "{}", refused.body);
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripe_keys_of_the_wrong_kind_are_refused_in_words_that_help() {
+    let stage = Stage::with(Setting { connected: false, ..Setting::default() }).await;
+    stage.create("ch_1N4HbSKz9cXRvFYr", 100).await.error(422, "processor_not_connected");
+    for (key, status, code) in [
+        ("pk_test_51HabcdefghijklmnopqrstuvwxyzABCDEF", 400, "validation_error"),
+        ("sk_live_51HabcdefghijklmnopqrstuvwxyzABCDEF", 400, "environment_mismatch"),
+        ("whsec_abcdefghijklmnopqrstuvwxyzABCDEF", 400, "validation_error"),
+        (stage.admin_key.as_str(), 400, "validation_error"),
+        ("sk_test_nobody_knows_this_key_1234", 422, "processor_error"),
+        ("sk_test_sandbox_expired", 422, "processor_error"),
+    ] {
+        let asked = stage.asked_of_stripe().await.len();
+        let refused = stage.put("/v1/processors/stripe", json!({ "secretKey": key })).await;
+        refused.error(status, code);
+        assert!(!refused.body.to_string().contains(key), "{}", refused.body);
+        if status == 400 {
+            assert_eq!(stage.asked_of_stripe().await.len(), asked, "nothing may be sent with {code}");
+        }
+    }
+    let connected = stage.put("/v1/processors/stripe", json!({ "secretKey": DEV_SECRET_KEY })).await;
+    let connection = connected.data(200);
+    assert_eq!(connection["secretKeyHint"], "sk_test_…_key");
+    assert_eq!(connection["status"], "active");
+    assert!(!stage.get("/v1/processors").await.body.to_string().contains(DEV_SECRET_KEY));
+    assert!(!stage.get("/v1/logs").await.body.to_string().contains(DEV_SECRET_KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disconnecting_waits_for_open_refunds_unless_forced_and_they_are_followed_all_the_same() {
+    let stage = Stage::new().await;
+    let answer = stage.create("py_1SandboxActionNeeded", 8000).await;
+    let (id, external) =
+        (answer.data(201)["id"].as_str().unwrap(), answer.data(201)["externalRefundId"].as_str().unwrap());
+    stage.delete("/v1/processors/stripe").await.error(409, "conflict");
+    assert_eq!(stage.delete("/v1/processors/stripe?force=true").await.data(200)["status"], "disconnected");
+    stage.create("ch_1N4HbSKz9cXRvFYr", 100).await.error(422, "processor_not_connected");
+    stage.control(Method::POST, &format!("/_sandbox/refunds/{external}/succeed"), None).await;
+    stage.until(id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_account_cannot_replace_one_with_open_refunds() {
+    let stage = Stage::new().await;
+    stage.create("py_1SandboxActionNeeded", 8000).await.data(201);
+    let other = json!({ "secret": "sk_test_other_account_key", "account": "acct_1Other" });
+    stage.control(Method::POST, "/_sandbox/api_keys", Some(other)).await;
+    let replace = json!({ "secretKey": "sk_test_other_account_key" });
+    let refused = stage.put("/v1/processors/stripe", replace.clone()).await;
+    assert!(refused.error(409, "conflict")["message"].as_str().unwrap().contains("another Stripe account"));
+    let mut forced = replace;
+    forced["force"] = json!(true);
+    stage.put("/v1/processors/stripe", forced).await.data(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_requests_are_told_when_to_come_back() {
+    let stage = Stage::with(Setting { rate_limit: 10, connected: false, ..Setting::default() }).await;
+    let mut refused = None;
+    for _ in 0..15 {
+        let answer = stage.get("/v1/me").await;
+        if answer.status != 200 {
+            refused = Some(answer);
+        }
+    }
+    let refused = refused.unwrap();
+    refused.error(429, "rate_limited");
+    assert_eq!(refused.header("ratelimit-limit"), Some("10"));
+    assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+}

@@ -1,0 +1,8 @@
+//! What happens to refunds, told from outside: over HTTP, with Stripe's answers and failures.
+
+mod cancelling;
+mod creating;
+mod following;
+mod keys;
+mod reading;
+mod trouble;
