@@ -111,7 +111,7 @@ fn the_rules_depend_on_the_vocabulary_and_serde_only() {
         .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
         .collect();
     for name in &direct {
-        assert!(["refundkit", "serde", "serde_json"].contains(&name.as_str()), "refundkit-core depends on {name}");
+        assert!(["refundkit", "serde"].contains(&name.as_str()), "refundkit-core depends on {name}");
     }
     let vocabulary = core["dependencies"].as_array().unwrap().iter().find(|one| one["name"] == "refundkit").unwrap();
     assert_eq!(vocabulary["uses_default_features"], false, "the rules need no client");
