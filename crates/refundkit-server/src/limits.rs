@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// The largest request body. The largest valid refund (47 metadata values of 500 escaped characters) fits in it.
 pub const BODY_BYTES_MAX: usize = 512 * 1024;
+/// How long a body may take to arrive.
+pub const BODY_READ_MAX: Duration = Duration::from_secs(30);
 /// The longest `Idempotency-Key`, as at Stripe.
 pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 /// How long idempotency keys are kept.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use refundkit::{
-    ErrorCode, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
+    ErrorCode, InitiatedBy, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
     operations::{CancelRefund, CreateRefund, GetRefund, ListRefundEvents, ListRefunds},
     processor::{Charge, RefundRequest},
     processors::PaymentProcessor,
@@ -33,6 +33,11 @@ impl Handle for CreateRefund {
     const STATUSES: &'static [u16] = &[201, 202];
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
+        if self.allow_duplicate == Some(true) && context.caller.through == InitiatedBy::Mcp && context.claim.is_none() {
+            let message = "`allowDuplicate` is possible for agents only together with an idempotency key.";
+            return Err(Error::validation("allowDuplicate", message)
+                .hint("Send an Idempotency-Key of your own, so that a repeat of this call cannot refund once more."));
+        }
         let read = transactions::read(context, &self.transaction_id, "transactionId", self.processor).await?;
         let ask = Ask {
             amount: self.amount,

@@ -1,14 +1,15 @@
 //! Transactions: a payment as the processor has it, with our own books beside it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use refundkit::{
-    ProcessorName, RefundId, Transaction, TransactionId, TransactionRefund,
+    ProcessorErrorDetail, ProcessorName, RefundId, Transaction, TransactionId, TransactionRefund,
     operations::GetTransaction,
-    processor::Charge,
+    processor::{Charge, ProcessorError, ProcessorErrorKind},
     processors::{PaymentProcessor, stripe},
 };
 use refundkit_core::eligibility::{self, Ask, OwnRefund};
+use tokio::time::timeout;
 
 use crate::{
     error::Error,
@@ -41,8 +42,25 @@ pub async fn read(
         }
     }
     let (connection, processor) = processors::connected(&context.app, context.caller.tenant, name).await?;
-    let charge = processor.retrieve_charge(id).await.map_err(Error::from_processor)?;
+    let reading = timeout(context.app.submit_deadline, processor.retrieve_charge(id)).await;
+    let charge = reading.map_err(|_| late(name, context.app.submit_deadline))?.map_err(Error::from_processor)?;
     Ok(ReadTransaction { connection, processor, charge })
+}
+
+/// The processor did not answer before the deadline; nothing was written.
+fn late(name: ProcessorName, deadline: Duration) -> Error {
+    Error::from_processor(ProcessorError {
+        kind: ProcessorErrorKind::Unavailable,
+        detail: ProcessorErrorDetail {
+            name: name.to_string(),
+            code: None,
+            message: format!("The processor did not answer within {} ms.", deadline.as_millis()),
+            request_id: None,
+            status_code: None,
+        },
+        hint: Some("Nothing was written. Try again in a moment.".to_owned()),
+        retry_after_ms: None,
+    })
 }
 
 impl ReadTransaction {

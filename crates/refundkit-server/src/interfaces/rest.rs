@@ -17,7 +17,7 @@ use axum::{
 use futures_util::FutureExt as _;
 use refundkit::{ErrorCode, Method, RequestId};
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{auth, idempotency, input, openapi, pages};
 use crate::{
@@ -120,7 +120,9 @@ async fn serve(
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Error> {
-    let bytes = to_bytes(body, limits::BODY_BYTES_MAX).await.map_err(|error| {
+    let reading = timeout(limits::BODY_READ_MAX, to_bytes(body, limits::BODY_BYTES_MAX)).await;
+    let reading = reading.map_err(|_| Error::validation("", "The body did not arrive in time."))?;
+    let bytes = reading.map_err(|error| {
         let cause = std::error::Error::source(&error);
         if cause.is_some_and(|cause| cause.to_string().contains("length limit")) {
             let message = format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX);

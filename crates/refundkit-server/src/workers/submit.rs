@@ -12,7 +12,7 @@ use refundkit_core::lifecycle::{Command, Rejection, State};
 use crate::{
     app::App,
     error::Error,
-    metrics::SUBMISSIONS,
+    metrics::{SUBMISSIONS, alarm},
     progress::{self, NotApplied},
     store::refunds::StoredRefund,
 };
@@ -30,6 +30,11 @@ pub async fn attempt(
         Outcome::NotExecuted(_) => "not_executed",
         Outcome::Unknown(_) => "unknown",
     };
+    if let Outcome::Accepted(copy) = &outcome
+        && copy.charge.as_ref().is_some_and(|charge| *charge != refund.external_transaction_id)
+    {
+        alarm(Some(refund.id), "the processor says that it refunded another charge than it was asked to");
+    }
     metrics::counter!(SUBMISSIONS, "outcome" => word).increment(1);
     record(&app, &refund, Command::SubmissionAnswered(outcome)).await
 }

@@ -261,3 +261,19 @@ async fn concurrent_repeats_of_one_key_make_one_refund() {
     }
     assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (700, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_insist_on_a_duplicate_only_under_a_key_of_their_own() {
+    let stage = Stage::new().await;
+    let body = json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": 100, "reason": "other", "allowDuplicate": true });
+    let agent = || {
+        let request = stage.request(reqwest::Method::POST, "/v1/refunds", &stage.admin_key);
+        request.header("RefundKit-Client", "mcp; agent; 1").json(&body)
+    };
+    let refused = crate::support::send(agent()).await;
+    assert_eq!(refused.error(400, "validation_error")["field"], "allowDuplicate");
+    for _ in 0..2 {
+        crate::support::send(agent().header("Idempotency-Key", "agent-1")).await.data(201);
+    }
+    assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (100, 1));
+}

@@ -131,3 +131,13 @@ async fn a_server_that_stops_in_the_middle_finishes_what_it_holds() {
     assert_eq!(stage.get(&format!("/v1/refunds/{id}")).await.data(200)["status"], "completed");
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (4200, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_is_not_read_in_time_is_502_and_nothing_is_written() {
+    let stage = Stage::with(Setting { submit_deadline: Duration::from_millis(100), ..Setting::default() }).await;
+    stage.fault(&FaultRule::once(Method::Get, "/v1/charges", Fault::Delay { ms: 3000 })).await;
+    let answer = stage.create(CHARGE, 4200).await;
+    let error = answer.error(502, "processor_error");
+    assert_eq!((&error["retryable"], &error["processor"]["statusCode"]), (&json!(true), &json!(null)));
+    assert_eq!(stage.get("/v1/refunds").await.data(200), &json!([]));
+}
