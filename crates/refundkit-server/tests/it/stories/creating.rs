@@ -265,7 +265,8 @@ async fn concurrent_repeats_of_one_key_make_one_refund() {
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_insist_on_a_duplicate_only_under_a_key_of_their_own() {
     let stage = Stage::new().await;
-    let body = json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": 100, "reason": "other", "allowDuplicate": true });
+    let body =
+        json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": 100, "reason": "other", "allowDuplicate": true });
     let agent = || {
         let request = stage.request(reqwest::Method::POST, "/v1/refunds", &stage.admin_key);
         request.header("RefundKit-Client", "mcp; agent; 1").json(&body)
