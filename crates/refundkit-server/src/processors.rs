@@ -46,16 +46,16 @@ pub fn make(
                 .connect(connect.unwrap_or_default())
                 .timeouts(Timeouts { total: limits::PROCESSOR_CALL_MAX, ..Timeouts::DEFAULT })
                 .build()
-                .map_err(wrong_key)?;
+                .map_err(wrong_settings)?;
             Ok(Arc::new(processor))
         }
     }
 }
 
-fn wrong_key(error: refundkit::Error) -> Error {
+fn wrong_settings(error: refundkit::Error) -> Error {
     let made = match error.code {
         ErrorCode::EnvironmentMismatch => Error::new(ErrorCode::EnvironmentMismatch, error.message),
-        _ => Error::validation("secretKey", error.message),
+        _ => Error::validation(error.field.as_deref().unwrap_or("secretKey"), error.message),
     };
     match error.hint {
         Some(hint) => made.hint(hint),

@@ -254,7 +254,7 @@ fn welcome(addresses: &Addresses, key: &SecretString, shown: &Shown) -> String {
          {program} refunds list\n  \
          {program} doctor\n\nTo refund:\n\n"
     );
-    for charge in DEV_CHARGES {
+    for charge in DEV_CHARGES.iter().filter(|charge| charge.id != FIRST_CHARGE) {
         let amount = charge
             .currency
             .parse()

@@ -208,6 +208,9 @@ async fn processors_are_listed_tested_and_connected_without_a_key_on_the_command
     let own_key = connect(&terminal.dev.key, &[]);
     assert!(matches!(own_key.code, Some(2 | 3)) && own_key.stderr.contains("RefundKit"), "{own_key:?}");
 
+    let account = terminal.type_in("processors connect stripe --keep-key --account somebody --json");
+    assert!(account.failed(3).contains("\"field\": \"connect.account\""), "{account:?}");
+
     terminal.type_in("processors disconnect stripe").done();
     let without = terminal.type_in("doctor");
     assert_eq!(without.code, Some(3));

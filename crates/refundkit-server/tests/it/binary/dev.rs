@@ -178,11 +178,12 @@ async fn what_it_tells_to_paste_works_as_pasted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_charge_it_offers_exists() {
+async fn every_charge_it_offers_exists_and_the_one_it_refunded_is_not_offered() {
     let folder = TempDir::new().unwrap();
     let dev = Dev::start(folder.path());
     let offered = between(&dev.welcome, "To refund:\n\n", "\n\nServing");
     assert!(offered.lines().count() > 10, "{offered}");
+    assert!(!offered.contains(FIRST_CHARGE), "it has been refunded already: {offered}");
     for line in offered.lines() {
         let id = line.split_whitespace().next().unwrap();
         let shown = run(folder.path(), &["transactions", "get", id], &dev.variables());
