@@ -39,7 +39,11 @@ pub const WRITES_GROUPED_MAX: usize = 256;
 /// How long a writer waits for another process that holds the database.
 pub const DATABASE_BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Connections that read.
-pub const READERS_MAX: u32 = 4;
+pub const READERS_MAX: usize = 4;
+/// Prepared statements that each connection keeps.
+pub const STATEMENTS_CACHED_MAX: usize = 128;
+/// Pages in the write-ahead log after which it is folded into the database.
+pub const CHECKPOINT_PAGES: i64 = 4000;
 
 /// Log entries that may wait to be written; more are dropped and counted.
 pub const LOG_ENTRIES_QUEUED_MAX: usize = 8192;

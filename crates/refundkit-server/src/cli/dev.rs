@@ -31,7 +31,10 @@ use refundkit_server::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{output, sandbox, serve};
+use super::{
+    output, sandbox,
+    serve::{self, Stop},
+};
 
 /// The charge that is refunded on the first start.
 const FIRST_CHARGE: &str = "ch_1SandboxFirstRefund";
@@ -88,6 +91,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         tokio::spawn(async move { sandbox.serve(sandbox_listener, stopped).await })
     };
     let key = api_key(&app, &args.data_dir.join("dev-key")).await?;
+    let mut stop = Stop::new()?;
     let server = Server::start(app, listener);
 
     let client = RefundKit::builder()
@@ -99,7 +103,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shown = first_refund(&client).await?;
     output::print(&welcome(&addresses, &key, &shown))?;
 
-    serve::stop_asked_for().await?;
+    stop.asked_for().await;
     server.stop().await;
     stop_sandbox.cancel();
     sandbox.await??;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use refundkit_sandbox::{Sandbox, SandboxOptions, World};
 
-use super::serve;
+use super::serve::{self, Stop};
 
 /// Where the sandbox listens when nothing is said.
 pub(crate) const LISTEN_DEFAULT: &str = "127.0.0.1:12111";
@@ -43,10 +43,8 @@ pub(crate) async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
         world: if args.empty { World::Empty } else { World::Dev },
         ..SandboxOptions::default()
     })?;
+    let mut stop = Stop::new()?;
     tracing::info!("Stripe sandbox on http://{}", listener.local_addr()?);
-    let stop = async {
-        let _ = serve::stop_asked_for().await;
-    };
-    sandbox.serve(listener, stop).await?;
+    sandbox.serve(listener, async move { stop.asked_for().await }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use refundkit_server::{
 };
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 /// Serves until it is told to stop.
@@ -36,6 +36,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     start_metrics(config.metrics_listen).await;
     let organizations = organizations::count(&mut *app.store.read().await?).await?;
+    let mut stop = Stop::new()?;
     let server = Server::start(Arc::clone(&app), listener);
     tracing::info!("listening on http://{address}");
     if organizations == 0 {
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
             "there is no organization yet: make one with `refundkit setup --organization NAME --email ADDRESS`"
         );
     }
-    stop_asked_for().await?;
+    stop.asked_for().await;
     tracing::info!("stopping: finishing what is under way");
     server.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -82,11 +83,22 @@ pub(crate) async fn start_metrics(listen: MetricsListen) {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn stop_asked_for() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C and SIGTERM, from the moment this is made: who says that it serves can also be told to stop.
+pub(crate) struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for one of them; one that came earlier counts.
+    pub(crate) async fn asked_for(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

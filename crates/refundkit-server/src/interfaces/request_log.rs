@@ -55,7 +55,9 @@ async fn write_entries(store: Store, mut queue: mpsc::Receiver<(Tenant, LogEntry
         let written: Result<(), StoreError> = store
             .write(move |connection| {
                 Box::pin(async move {
-                    logs::insert(connection, &entries).await?;
+                    for (tenant, entry) in &entries {
+                        logs::insert(connection, *tenant, entry).await?;
+                    }
                     for (key, at) in last_uses(&entries) {
                         api_keys::mark_used(connection, key, at).await?;
                     }

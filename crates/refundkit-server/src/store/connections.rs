@@ -1,11 +1,12 @@
 //! Processor connections: one for each processor in an organization's environment.
 
-use refundkit::{ConnectionId, ConnectionStatus, ProcessorConnection, ProcessorName, StripeConnect, Timestamp};
-use sqlx::FromRow;
+use refundkit::{ConnectionId, ConnectionStatus, ProcessorConnection, ProcessorName, Timestamp};
 
-use super::{Connection, StoreError, Tenant, parse, parse_json, to_json};
-
-const TABLE: &str = "connections";
+use super::{
+    Connection, StoreError, Tenant,
+    connection::{Row, params},
+    to_json,
+};
 
 /// A connection with its sealed credential.
 #[derive(Debug, Clone)]
@@ -16,38 +17,30 @@ pub struct StoredConnection {
     pub sealed_secret_key: Vec<u8>,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: String,
-    environment: String,
-    processor: String,
-    status: String,
-    sealed_secret_key: Vec<u8>,
-    secret_key_hint: String,
-    account: Option<String>,
-    connect: Option<String>,
-    created_at: i64,
-    updated_at: i64,
+/// The columns that [`read`] reads: what every SELECT here begins with.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, environment, processor, status, sealed_secret_key, secret_key_hint, account, connect, ",
+            "created_at, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 ",
+            $rest
+        )
+    };
 }
 
-impl Row {
-    fn into_connection(self) -> Result<StoredConnection, StoreError> {
-        let connect: Option<StripeConnect> = self.connect.map(|text| parse_json(TABLE, &text)).transpose()?;
-        Ok(StoredConnection {
-            connection: ProcessorConnection {
-                id: parse(TABLE, &self.id)?,
-                processor: parse(TABLE, &self.processor)?,
-                environment: parse(TABLE, &self.environment)?,
-                status: parse(TABLE, &self.status)?,
-                secret_key_hint: self.secret_key_hint,
-                account: self.account,
-                connect,
-                created_at: Timestamp::from_millis(self.created_at),
-                updated_at: Timestamp::from_millis(self.updated_at),
-            },
-            sealed_secret_key: self.sealed_secret_key,
-        })
-    }
+fn read(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
+    let connection = ProcessorConnection {
+        id: row.parse("id")?,
+        processor: row.parse("processor")?,
+        environment: row.parse("environment")?,
+        status: row.parse("status")?,
+        secret_key_hint: row.text("secret_key_hint")?,
+        account: row.optional_text("account")?,
+        connect: row.json_optional("connect")?,
+        created_at: row.timestamp("created_at")?,
+        updated_at: row.timestamp("updated_at")?,
+    };
+    Ok(StoredConnection { connection, sealed_secret_key: row.bytes("sealed_secret_key")? })
 }
 
 /// Finds the environment's connection to a processor.
@@ -56,15 +49,8 @@ pub async fn find(
     tenant: Tenant,
     processor: ProcessorName,
 ) -> Result<Option<StoredConnection>, StoreError> {
-    const SQL: &str = "SELECT id, environment, processor, status, sealed_secret_key, secret_key_hint, account, connect,
-        created_at, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 AND processor = $3";
-    let row = sqlx::query_as::<_, Row>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(processor.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.map(Row::into_connection).transpose()
+    const SQL: &str = select!("AND processor = $3");
+    connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, processor], read).await
 }
 
 /// Gets a connection by its id.
@@ -73,27 +59,15 @@ pub async fn get(
     tenant: Tenant,
     id: ConnectionId,
 ) -> Result<StoredConnection, StoreError> {
-    const SQL: &str = "SELECT id, environment, processor, status, sealed_secret_key, secret_key_hint, account, connect,
-        created_at, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    sqlx::query_as::<_, Row>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(id.to_string())
-        .fetch_one(connection)
-        .await?
-        .into_connection()
+    const SQL: &str = select!("AND id = $3");
+    connection.fetch_one(SQL, params![tenant.organization_id, tenant.environment, id], read).await
 }
 
 /// Lists the environment's connections.
 pub async fn list(connection: &mut Connection, tenant: Tenant) -> Result<Vec<ProcessorConnection>, StoreError> {
-    const SQL: &str = "SELECT id, environment, processor, status, sealed_secret_key, secret_key_hint, account, connect,
-        created_at, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 ORDER BY id";
-    let rows = sqlx::query_as::<_, Row>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .fetch_all(connection)
-        .await?;
-    rows.into_iter().map(|row| Ok(row.into_connection()?.connection)).collect()
+    const SQL: &str = select!("ORDER BY id");
+    let params = params![tenant.organization_id, tenant.environment];
+    connection.fetch_all(SQL, params, |row| Ok(read(row)?.connection)).await
 }
 
 /// Inserts a connection, or replaces the one with its id.
@@ -105,22 +79,21 @@ pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredCon
             secret_key_hint = excluded.secret_key_hint, account = excluded.account, connect = excluded.connect,
             updated_at = excluded.updated_at";
     let shown = &stored.connection;
-    let connect = shown.connect.as_ref().map(|connect| to_json(TABLE, connect)).transpose()?;
-    sqlx::query(SQL)
-        .bind(shown.id.to_string())
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(shown.processor.as_str())
-        .bind(shown.status.as_str())
-        .bind(&stored.sealed_secret_key)
-        .bind(&shown.secret_key_hint)
-        .bind(&shown.account)
-        .bind(connect)
-        .bind(shown.created_at.as_millis())
-        .bind(shown.updated_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    let connect = shown.connect.as_ref().map(|connect| to_json("connect", connect)).transpose()?;
+    let params = params![
+        shown.id,
+        tenant.organization_id,
+        tenant.environment,
+        shown.processor,
+        shown.status,
+        stored.sealed_secret_key.as_slice(),
+        &shown.secret_key_hint,
+        shown.account.as_ref(),
+        connect,
+        shown.created_at,
+        shown.updated_at,
+    ];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// Notes whether a connection can be used.
@@ -133,13 +106,5 @@ pub async fn mark_status(
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE connections SET status = $4, updated_at = $5
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    sqlx::query(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(id.to_string())
-        .bind(status.as_str())
-        .bind(at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    connection.execute(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await.map(drop)
 }

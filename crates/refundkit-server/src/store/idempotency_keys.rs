@@ -1,12 +1,10 @@
 //! Idempotency keys: which request each stands for, and what it made. Bound in the transaction that makes it.
 
+use super::{Connection, StoreError, Tenant, connection::params};
 use refundkit::Timestamp;
-use sqlx::FromRow;
-
-use super::{Connection, StoreError, Tenant};
 
 /// A key and the request it stands for.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundKey {
     /// The operation's name.
     pub operation: String,
@@ -20,12 +18,15 @@ pub struct BoundKey {
 pub async fn find(connection: &mut Connection, tenant: Tenant, key: &str) -> Result<Option<BoundKey>, StoreError> {
     const SQL: &str = "SELECT operation, fingerprint, resource_id FROM idempotency_keys
         WHERE organization_id = $1 AND environment = $2 AND key = $3";
-    Ok(sqlx::query_as(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(key)
-        .fetch_optional(connection)
-        .await?)
+    let params = params![tenant.organization_id, tenant.environment, key];
+    let found = connection.fetch_optional(SQL, params, |row| {
+        Ok(BoundKey {
+            operation: row.text("operation")?,
+            fingerprint: row.text("fingerprint")?,
+            resource_id: row.text("resource_id")?,
+        })
+    });
+    found.await
 }
 
 /// Binds a key, unless it is bound already: then answers false and changes nothing.
@@ -39,22 +40,15 @@ pub async fn insert(
     const SQL: &str = "INSERT INTO idempotency_keys
             (organization_id, environment, key, operation, fingerprint, resource_id, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
-    let done = sqlx::query(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(key)
-        .bind(&bound.operation)
-        .bind(&bound.fingerprint)
-        .bind(&bound.resource_id)
-        .bind(created_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let Tenant { organization_id, environment } = tenant;
+    let BoundKey { operation, fingerprint, resource_id } = bound;
+    let params = params![organization_id, environment, key, operation, fingerprint, resource_id, created_at];
+    Ok(connection.execute(SQL, params).await? == 1)
 }
 
 /// Deletes some keys made before a time; answers how many.
-pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
     const SQL: &str = "DELETE FROM idempotency_keys WHERE (organization_id, environment, key) IN
         (SELECT organization_id, environment, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-    Ok(sqlx::query(SQL).bind(before.as_millis()).bind(limit).execute(connection).await?.rows_affected())
+    connection.execute(SQL, params![before, limit]).await
 }

@@ -4,12 +4,8 @@
 //! tells a claimer that overslept that the job is no longer its own. Every job may run twice: what it does is decided from
 //! the refund's state at that moment, and the processor executes a submission once for its idempotency key.
 
+use super::{Connection, StoreError, Tenant, connection::params};
 use refundkit::{RefundId, Timestamp};
-use sqlx::FromRow;
-
-use super::{Connection, StoreError, Tenant, parse};
-
-const TABLE: &str = "jobs";
 
 /// A job that was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +16,6 @@ pub struct ClaimedJob {
     pub tenant: Tenant,
     /// The fence.
     pub claims: i64,
-}
-
-#[derive(FromRow)]
-struct Row {
-    refund_id: String,
-    organization_id: String,
-    environment: String,
-    claims: i64,
 }
 
 /// What a job is about: submitting a refund, or watching one that the processor has.
@@ -44,21 +32,13 @@ pub async fn put(
     const SQL: &str = "INSERT INTO jobs (refund_id, organization_id, environment, kind, run_at, claims)
         VALUES ($1, $2, $3, $4, $5, 1)
         ON CONFLICT (refund_id) DO UPDATE SET kind = excluded.kind, run_at = excluded.run_at, claims = jobs.claims + 1";
-    sqlx::query(SQL)
-        .bind(refund_id.to_string())
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(kind)
-        .bind(run_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    let params = params![refund_id, tenant.organization_id, tenant.environment, kind, run_at];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// Deletes the refund's job: nothing is left to be done.
 pub async fn delete(connection: &mut Connection, refund_id: RefundId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM jobs WHERE refund_id = $1").bind(refund_id.to_string()).execute(connection).await?;
-    Ok(())
+    connection.execute("DELETE FROM jobs WHERE refund_id = $1", params![refund_id]).await.map(drop)
 }
 
 /// Claims due jobs, the longest due first.
@@ -72,47 +52,32 @@ pub async fn claim(
             (SELECT refund_id FROM jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3)
         UPDATE jobs SET run_at = $2, claims = claims + 1 WHERE refund_id IN (SELECT refund_id FROM due)
         RETURNING refund_id, organization_id, environment, claims";
-    let rows = sqlx::query_as::<_, Row>(SQL)
-        .bind(now.as_millis())
-        .bind(leased_until.as_millis())
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ClaimedJob {
-                refund_id: parse(TABLE, &row.refund_id)?,
-                tenant: Tenant {
-                    organization_id: parse(TABLE, &row.organization_id)?,
-                    environment: parse(TABLE, &row.environment)?,
-                },
-                claims: row.claims,
-            })
+    let params = params![now, leased_until, limit];
+    let claimed = connection.fetch_all(SQL, params, |row| {
+        Ok(ClaimedJob {
+            refund_id: row.parse("refund_id")?,
+            tenant: Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? },
+            claims: row.integer("claims")?,
         })
-        .collect()
+    });
+    claimed.await
 }
 
 /// Gives a claimed job back at a time of the claimer's choosing, if it is still the claimer's.
 pub async fn release(connection: &mut Connection, job: &ClaimedJob, run_at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE jobs SET run_at = $3 WHERE refund_id = $1 AND claims = $2")
-        .bind(job.refund_id.to_string())
-        .bind(job.claims)
-        .bind(run_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    const SQL: &str = "UPDATE jobs SET run_at = $3 WHERE refund_id = $1 AND claims = $2";
+    connection.execute(SQL, params![job.refund_id, job.claims, run_at]).await.map(drop)
 }
 
 /// When the next job is due.
 pub async fn next_run_at(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
-    let at: Option<i64> = sqlx::query_scalar("SELECT MIN(run_at) FROM jobs").fetch_one(connection).await?;
+    const SQL: &str = "SELECT MIN(run_at) AS run_at FROM jobs";
+    let at = connection.fetch_one(SQL, params![], |row| row.optional_integer("run_at")).await?;
     Ok(at.map(Timestamp::from_millis))
 }
 
-/// How many jobs are overdue by more than their lease: a sign that the workers do not keep up.
+/// How many jobs are due: a sign, when it grows, that the workers do not keep up.
 pub async fn count_due(connection: &mut Connection, now: Timestamp) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE run_at <= $1")
-        .bind(now.as_millis())
-        .fetch_one(connection)
-        .await?)
+    const SQL: &str = "SELECT COUNT(*) AS count FROM jobs WHERE run_at <= $1";
+    connection.fetch_one(SQL, params![now], |row| row.integer("count")).await
 }

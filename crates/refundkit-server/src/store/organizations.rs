@@ -2,18 +2,17 @@
 
 use refundkit::{OrganizationId, Timestamp};
 
-use super::{Connection, StoreError, parse};
+use super::{Connection, StoreError, connection::params};
 
 /// How many organizations there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM organizations").fetch_one(connection).await?)
+    connection.fetch_one("SELECT COUNT(*) AS count FROM organizations", params![], |row| row.integer("count")).await
 }
 
 /// The first organization, if there is one.
 pub async fn find_first(connection: &mut Connection) -> Result<Option<OrganizationId>, StoreError> {
-    let id: Option<String> =
-        sqlx::query_scalar("SELECT id FROM organizations ORDER BY id LIMIT 1").fetch_optional(connection).await?;
-    id.map(|id| parse("organizations", &id)).transpose()
+    const SQL: &str = "SELECT id FROM organizations ORDER BY id LIMIT 1";
+    connection.fetch_optional(SQL, params![], |row| row.parse("id")).await
 }
 
 /// Inserts an organization.
@@ -23,13 +22,8 @@ pub async fn insert(
     name: &str,
     created_at: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)")
-        .bind(id.to_string())
-        .bind(name)
-        .bind(created_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    const SQL: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
+    connection.execute(SQL, params![id, name, created_at]).await.map(drop)
 }
 
 /// A person with a password, to insert.
@@ -48,26 +42,19 @@ pub struct NewUser<'a> {
 
 /// Inserts a person.
 pub async fn insert_user(connection: &mut Connection, user: NewUser<'_>) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO users (organization_id, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(user.organization_id.to_string())
-    .bind(user.email)
-    .bind(user.role)
-    .bind(user.password_hash)
-    .bind(user.created_at.as_millis())
-    .execute(connection)
-    .await?;
-    Ok(())
+    const SQL: &str =
+        "INSERT INTO users (organization_id, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)";
+    let params = params![user.organization_id, user.email, user.role, user.password_hash, user.created_at];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// The value sealed under the master key when the database was made.
 pub async fn find_master_key_check(connection: &mut Connection) -> Result<Option<Vec<u8>>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT sealed FROM master_key_check LIMIT 1").fetch_optional(connection).await?)
+    const SQL: &str = "SELECT sealed FROM master_key_check LIMIT 1";
+    connection.fetch_optional(SQL, params![], |row| row.bytes("sealed")).await
 }
 
 /// Inserts the value sealed under the master key.
 pub async fn insert_master_key_check(connection: &mut Connection, sealed: &[u8]) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO master_key_check (sealed) VALUES ($1)").bind(sealed).execute(connection).await?;
-    Ok(())
+    connection.execute("INSERT INTO master_key_check (sealed) VALUES ($1)", params![sealed]).await.map(drop)
 }

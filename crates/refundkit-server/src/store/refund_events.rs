@@ -1,43 +1,26 @@
 //! The audit trail: written in the transaction of the change it tells of, never changed, never deleted.
 
-use refundkit::{EventId, RefundEvent, RefundId, Timestamp};
-use sqlx::FromRow;
+use super::{
+    Connection, StoreError, Tenant,
+    connection::{Row, params},
+    to_json,
+};
+use refundkit::{EventId, RefundEvent, RefundId};
 
-use super::{Connection, StoreError, Tenant, parse, parse_json, to_json};
-
-const TABLE: &str = "refund_events";
-
-#[derive(FromRow)]
-struct Row {
-    id: String,
-    refund_id: String,
-    r#type: String,
-    created_at: i64,
-    actor: String,
-    from_status: Option<String>,
-    to_status: String,
-    stage: String,
-    attempt: Option<i64>,
-    processor_request_id: Option<String>,
-    message: Option<String>,
-}
-
-impl Row {
-    fn into_event(self) -> Result<RefundEvent, StoreError> {
-        Ok(RefundEvent {
-            id: parse(TABLE, &self.id)?,
-            refund_id: parse(TABLE, &self.refund_id)?,
-            event_type: parse(TABLE, &self.r#type)?,
-            created_at: Timestamp::from_millis(self.created_at),
-            actor: parse_json(TABLE, &self.actor)?,
-            from_status: self.from_status.as_deref().map(|text| parse(TABLE, text)).transpose()?,
-            to_status: parse(TABLE, &self.to_status)?,
-            stage: parse(TABLE, &self.stage)?,
-            attempt: self.attempt.and_then(|attempt| u32::try_from(attempt).ok()),
-            processor_request_id: self.processor_request_id,
-            message: self.message,
-        })
-    }
+fn read(row: &Row<'_>) -> Result<RefundEvent, StoreError> {
+    Ok(RefundEvent {
+        id: row.parse("id")?,
+        refund_id: row.parse("refund_id")?,
+        event_type: row.parse("type")?,
+        created_at: row.timestamp("created_at")?,
+        actor: row.json("actor")?,
+        from_status: row.parse_optional("from_status")?,
+        to_status: row.parse("to_status")?,
+        stage: row.parse("stage")?,
+        attempt: row.optional_integer("attempt")?.and_then(|attempt| u32::try_from(attempt).ok()),
+        processor_request_id: row.optional_text("processor_request_id")?,
+        message: row.optional_text("message")?,
+    })
 }
 
 /// Inserts an entry.
@@ -45,23 +28,22 @@ pub async fn insert(connection: &mut Connection, tenant: Tenant, event: &RefundE
     const SQL: &str = "INSERT INTO refund_events (id, organization_id, environment, refund_id, type, created_at, actor,
             from_status, to_status, stage, attempt, processor_request_id, message)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    sqlx::query(SQL)
-        .bind(event.id.to_string())
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(event.refund_id.to_string())
-        .bind(event.event_type.as_str())
-        .bind(event.created_at.as_millis())
-        .bind(to_json(TABLE, &event.actor)?)
-        .bind(event.from_status.map(refundkit::RefundStatus::as_str))
-        .bind(event.to_status.as_str())
-        .bind(event.stage.as_str())
-        .bind(event.attempt.map(i64::from))
-        .bind(&event.processor_request_id)
-        .bind(&event.message)
-        .execute(connection)
-        .await?;
-    Ok(())
+    let params = params![
+        event.id,
+        tenant.organization_id,
+        tenant.environment,
+        event.refund_id,
+        event.event_type,
+        event.created_at,
+        to_json("actor", &event.actor)?,
+        event.from_status,
+        event.to_status,
+        event.stage,
+        event.attempt,
+        event.processor_request_id.as_ref(),
+        event.message.as_ref(),
+    ];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// Lists a refund's entries, oldest first, after the entry `after`.
@@ -76,13 +58,7 @@ pub async fn list(
             processor_request_id, message
         FROM refund_events WHERE refund_id = $3 AND organization_id = $1 AND environment = $2 AND id > $4
         ORDER BY id LIMIT $5";
-    let rows = sqlx::query_as::<_, Row>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(refund_id.to_string())
-        .bind(after.map_or_else(String::new, |id| id.to_string()))
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?;
-    rows.into_iter().map(Row::into_event).collect()
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let params = params![tenant.organization_id, tenant.environment, refund_id, after, limit];
+    connection.fetch_all(SQL, params, read).await
 }

@@ -2,16 +2,17 @@
 
 use refundkit::{
     Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
-    RefundReason, RefundStatus, Timestamp, TransactionId, operations::ListRefunds, processor::PreparedRefund,
+    RefundReason, Timestamp, TransactionId, operations::ListRefunds, processor::PreparedRefund,
 };
 use refundkit_core::{eligibility::OwnRefund, lifecycle::State};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, QueryBuilder, Sqlite};
 
-use super::{Connection, StoreError, Tenant, parse, parse_json, to_json};
+use super::{
+    Connection, StoreError, Tenant,
+    connection::{Param, Row, params},
+    to_json,
+};
 use crate::limits;
-
-const TABLE: &str = "refunds";
 
 /// A refund with everything known of it.
 #[derive(Debug, Clone)]
@@ -92,29 +93,7 @@ impl StoredRefund {
     }
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: String,
-    organization_id: String,
-    environment: String,
-    connection_id: String,
-    processor: String,
-    transaction_id: String,
-    external_transaction_id: String,
-    payment_intent: Option<String>,
-    amount: i64,
-    currency: String,
-    reason: String,
-    metadata: Option<String>,
-    state: String,
-    prepared: String,
-    refusal: Option<String>,
-    initiated_by: String,
-    created_at: i64,
-    updated_at: i64,
-}
-
-/// The columns of a [`Row`]: what every SELECT here begins with.
+/// The columns that [`read`] reads: what every SELECT here begins with.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -126,33 +105,27 @@ macro_rules! select {
     };
 }
 
-impl Row {
-    fn into_refund(self) -> Result<StoredRefund, StoreError> {
-        let amount = Amount::new(self.amount)
-            .map_err(|error| StoreError::Row { table: TABLE, message: format!("amount {error}") })?;
-        Ok(StoredRefund {
-            id: parse(TABLE, &self.id)?,
-            tenant: Tenant {
-                organization_id: parse(TABLE, &self.organization_id)?,
-                environment: parse(TABLE, &self.environment)?,
-            },
-            connection_id: parse(TABLE, &self.connection_id)?,
-            processor: parse(TABLE, &self.processor)?,
-            transaction_id: parse(TABLE, &self.transaction_id)?,
-            external_transaction_id: self.external_transaction_id,
-            payment_intent: self.payment_intent,
-            amount,
-            currency: parse(TABLE, &self.currency)?,
-            reason: parse(TABLE, &self.reason)?,
-            metadata: self.metadata.as_deref().map(|text| parse_json(TABLE, text)).transpose()?,
-            state: parse_json(TABLE, &self.state)?,
-            prepared: parse_json(TABLE, &self.prepared)?,
-            refusal: self.refusal.as_deref().map(|text| parse_json(TABLE, text)).transpose()?,
-            initiated_by: parse(TABLE, &self.initiated_by)?,
-            created_at: Timestamp::from_millis(self.created_at),
-            updated_at: Timestamp::from_millis(self.updated_at),
-        })
-    }
+fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
+    let amount = Amount::new(row.integer("amount")?);
+    Ok(StoredRefund {
+        id: row.parse("id")?,
+        tenant: Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? },
+        connection_id: row.parse("connection_id")?,
+        processor: row.parse("processor")?,
+        transaction_id: row.parse("transaction_id")?,
+        external_transaction_id: row.text("external_transaction_id")?,
+        payment_intent: row.optional_text("payment_intent")?,
+        amount: amount.map_err(|error| StoreError::Row { column: "amount", message: error.to_string() })?,
+        currency: row.parse("currency")?,
+        reason: row.parse("reason")?,
+        metadata: row.json_optional("metadata")?,
+        state: row.json("state")?,
+        prepared: row.json("prepared")?,
+        refusal: row.json_optional("refusal")?,
+        initiated_by: row.parse("initiated_by")?,
+        created_at: row.timestamp("created_at")?,
+        updated_at: row.timestamp("updated_at")?,
+    })
 }
 
 /// Inserts a refund.
@@ -161,30 +134,29 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
             external_transaction_id, payment_intent, external_refund_id, amount, currency, reason, metadata, status,
             state, prepared, initiated_by, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-    let metadata = refund.metadata.as_ref().map(|metadata| to_json(TABLE, metadata)).transpose()?;
-    sqlx::query(SQL)
-        .bind(refund.id.to_string())
-        .bind(refund.tenant.organization_id.to_string())
-        .bind(refund.tenant.environment.as_str())
-        .bind(refund.connection_id.to_string())
-        .bind(refund.processor.as_str())
-        .bind(refund.transaction_id.as_str())
-        .bind(&refund.external_transaction_id)
-        .bind(&refund.payment_intent)
-        .bind(refund.state.external_refund_id())
-        .bind(refund.amount.minor())
-        .bind(refund.currency.as_str())
-        .bind(refund.reason.as_str())
-        .bind(metadata)
-        .bind(refund.state.status().as_str())
-        .bind(to_json(TABLE, &refund.state)?)
-        .bind(to_json(TABLE, &refund.prepared)?)
-        .bind(refund.initiated_by.as_str())
-        .bind(refund.created_at.as_millis())
-        .bind(refund.updated_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
+    let metadata = refund.metadata.as_ref().map(|metadata| to_json("metadata", metadata)).transpose()?;
+    let params = params![
+        refund.id,
+        refund.tenant.organization_id,
+        refund.tenant.environment,
+        refund.connection_id,
+        refund.processor,
+        refund.transaction_id.as_str(),
+        &refund.external_transaction_id,
+        refund.payment_intent.as_ref(),
+        refund.state.external_refund_id(),
+        refund.amount.minor(),
+        refund.currency.as_str(),
+        refund.reason,
+        metadata,
+        refund.state.status(),
+        to_json("state", &refund.state)?,
+        to_json("prepared", &refund.prepared)?,
+        refund.initiated_by,
+        refund.created_at,
+        refund.updated_at,
+    ];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// Finds a refund.
@@ -194,13 +166,7 @@ pub async fn find(
     id: RefundId,
 ) -> Result<Option<StoredRefund>, StoreError> {
     const SQL: &str = select!("WHERE organization_id = $1 AND environment = $2 AND id = $3");
-    let row = sqlx::query_as::<_, Row>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await?;
-    row.map(Row::into_refund).transpose()
+    connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, id], read).await
 }
 
 /// Writes where a refund stands now.
@@ -208,28 +174,18 @@ pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) ->
     const SQL: &str =
         "UPDATE refunds SET status = $4, state = $5, external_refund_id = $6, refusal = $7, updated_at = $8
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    let refusal = refund.refusal.as_ref().map(|refusal| to_json(TABLE, refusal)).transpose()?;
-    sqlx::query(SQL)
-        .bind(refund.tenant.organization_id.to_string())
-        .bind(refund.tenant.environment.as_str())
-        .bind(refund.id.to_string())
-        .bind(refund.state.status().as_str())
-        .bind(to_json(TABLE, &refund.state)?)
-        .bind(refund.state.external_refund_id())
-        .bind(refusal)
-        .bind(refund.updated_at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-#[derive(FromRow)]
-struct OwnRow {
-    id: String,
-    amount: i64,
-    status: String,
-    external_refund_id: Option<String>,
-    created_at: i64,
+    let refusal = refund.refusal.as_ref().map(|refusal| to_json("refusal", refusal)).transpose()?;
+    let params = params![
+        refund.tenant.organization_id,
+        refund.tenant.environment,
+        refund.id,
+        refund.state.status(),
+        to_json("state", &refund.state)?,
+        refund.state.external_refund_id(),
+        refusal,
+        refund.updated_at,
+    ];
+    connection.execute(SQL, params).await.map(drop)
 }
 
 /// Lists a charge's refunds by our own books: what the rules need of them.
@@ -242,29 +198,24 @@ pub async fn list_of_transaction(
     const SQL: &str = "SELECT id, amount, status, external_refund_id, created_at FROM refunds
         WHERE connection_id = $3 AND external_transaction_id = $4 AND organization_id = $1 AND environment = $2
         ORDER BY id DESC LIMIT $5";
-    let rows = sqlx::query_as::<_, OwnRow>(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(connection_id.to_string())
-        .bind(external_transaction_id)
-        .bind(limits::REFUNDS_PER_TRANSACTION_MAX + 1)
-        .fetch_all(connection)
-        .await?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > limits::REFUNDS_PER_TRANSACTION_MAX {
-        let message = format!("{external_transaction_id} has more refunds than can be decided on");
-        return Err(StoreError::Row { table: TABLE, message });
-    }
-    rows.into_iter()
-        .map(|row| {
-            Ok(OwnRefund {
-                id: parse(TABLE, &row.id)?,
-                amount: row.amount,
-                status: parse(TABLE, &row.status)?,
-                external_refund_id: row.external_refund_id,
-                created_at: Timestamp::from_millis(row.created_at),
-            })
+    let (organization_id, environment) = (tenant.organization_id, tenant.environment);
+    let most = limits::REFUNDS_PER_TRANSACTION_MAX;
+    let params = params![organization_id, environment, connection_id, external_transaction_id, most + 1];
+    let rows = connection.fetch_all(SQL, params, |row| {
+        Ok(OwnRefund {
+            id: row.parse("id")?,
+            amount: row.integer("amount")?,
+            status: row.parse("status")?,
+            external_refund_id: row.optional_text("external_refund_id")?,
+            created_at: row.timestamp("created_at")?,
         })
-        .collect()
+    });
+    let rows = rows.await?;
+    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
+        let message = format!("{external_transaction_id} has more refunds than can be decided on");
+        return Err(StoreError::Row { column: "external_transaction_id", message });
+    }
+    Ok(rows)
 }
 
 /// Where a page of refunds begins.
@@ -286,50 +237,59 @@ pub async fn list(
     start: PageStart,
     limit: u32,
 ) -> Result<Vec<StoredRefund>, StoreError> {
-    let mut sql = QueryBuilder::<Sqlite>::new(select!("WHERE organization_id = "));
-    sql.push_bind(tenant.organization_id.to_string());
-    sql.push(" AND environment = ").push_bind(tenant.environment.as_str());
-    let words = [
-        (" AND status = ", filters.status.map(RefundStatus::as_str)),
-        (" AND processor = ", filters.processor.map(ProcessorName::as_str)),
-        (" AND reason = ", filters.reason.map(RefundReason::as_str)),
-        (" AND initiated_by = ", filters.initiated_by.map(InitiatedBy::as_str)),
-    ];
-    for (clause, word) in words {
-        if let Some(word) = word {
-            sql.push(clause).push_bind(word);
-        }
-    }
-    if let Some(id) = &filters.external_refund_id {
-        sql.push(" AND external_refund_id = ").push_bind(id.as_str().to_owned());
-    }
+    let mut sql = Filtered::new(tenant);
+    sql.and("status =", filters.status);
+    sql.and("processor =", filters.processor);
+    sql.and("reason =", filters.reason);
+    sql.and("initiated_by =", filters.initiated_by);
+    sql.and("external_refund_id =", filters.external_refund_id.as_ref().map(TransactionId::as_str));
     if let Some(id) = &filters.transaction_id {
         // Any id of the payment: as given, the charge, or the PaymentIntent that a charge belongs to.
-        let id = id.as_str().to_owned();
-        sql.push(" AND (transaction_id = ").push_bind(id.clone());
-        sql.push(" OR external_transaction_id = ").push_bind(id.clone());
-        sql.push(" OR payment_intent = ").push_bind(id).push(")");
+        let place = sql.bind(id.as_str());
+        let clause =
+            format!(" AND (transaction_id = {place} OR external_transaction_id = {place} OR payment_intent = {place})");
+        sql.text.push_str(&clause);
     }
-    let numbers = [
-        (" AND amount >= ", filters.amount_min.map(Amount::minor)),
-        (" AND amount <= ", filters.amount_max.map(Amount::minor)),
-        (" AND created_at >= ", filters.created_after.map(Timestamp::as_millis)),
-        (" AND created_at < ", filters.created_before.map(Timestamp::as_millis)),
-    ];
-    for (clause, number) in numbers {
-        if let Some(number) = number {
-            sql.push(clause).push_bind(number);
+    sql.and("amount >=", filters.amount_min.map(Amount::minor));
+    sql.and("amount <=", filters.amount_max.map(Amount::minor));
+    sql.and("created_at >=", filters.created_after);
+    sql.and("created_at <", filters.created_before);
+    if let PageStart::Below(id) = start {
+        sql.and("id <", Some(id));
+    }
+    let offset = if let PageStart::Offset(offset) = start { offset } else { 0 };
+    let (limit, offset) = (sql.bind(limit), sql.bind(offset));
+    sql.text.push_str(&format!(" ORDER BY id DESC LIMIT {limit} OFFSET {offset}"));
+    connection.fetch_all(&sql.text, &sql.params, read).await
+}
+
+/// A SELECT that grows by a clause for each filter that is given.
+struct Filtered<'a> {
+    text: String,
+    params: Vec<Param<'a>>,
+}
+
+impl<'a> Filtered<'a> {
+    fn new(tenant: Tenant) -> Self {
+        Self {
+            text: select!("WHERE organization_id = $1 AND environment = $2").to_owned(),
+            params: vec![tenant.organization_id.into(), tenant.environment.into()],
         }
     }
-    if let PageStart::Below(id) = start {
-        sql.push(" AND id < ").push_bind(id.to_string());
+
+    /// Adds a parameter, and answers its place.
+    fn bind(&mut self, value: impl Into<Param<'a>>) -> String {
+        self.params.push(value.into());
+        format!("${}", self.params.len())
     }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit));
-    if let PageStart::Offset(offset) = start {
-        sql.push(" OFFSET ").push_bind(i64::from(offset));
+
+    /// Adds a comparison, when there is something to compare with.
+    fn and(&mut self, comparison: &str, value: Option<impl Into<Param<'a>>>) {
+        if let Some(value) = value {
+            let place = self.bind(value);
+            self.text.push_str(&format!(" AND {comparison} {place}"));
+        }
     }
-    let rows = sql.build_query_as::<Row>().fetch_all(connection).await?;
-    rows.into_iter().map(Row::into_refund).collect()
 }
 
 /// Lists some of a connection's refunds that are open and that the processor has: to try whether a new key can read them.
@@ -342,11 +302,6 @@ pub async fn list_open_external_ids(
     const SQL: &str = "SELECT external_refund_id FROM refunds
         WHERE connection_id = $3 AND organization_id = $1 AND environment = $2 AND status IN ('pending', 'processing')
         ORDER BY id DESC LIMIT $4";
-    Ok(sqlx::query_scalar(SQL)
-        .bind(tenant.organization_id.to_string())
-        .bind(tenant.environment.as_str())
-        .bind(connection_id.to_string())
-        .bind(i64::from(limit))
-        .fetch_all(connection)
-        .await?)
+    let params = params![tenant.organization_id, tenant.environment, connection_id, limit];
+    connection.fetch_all(SQL, params, |row| row.optional_text("external_refund_id")).await
 }

@@ -41,7 +41,7 @@ async fn clear(app: &App, now: Timestamp) -> Result<(), StoreError> {
                 })
             })
             .await?;
-        if deleted < limits::RETAIN_BATCH.unsigned_abs() {
+        if i64::try_from(deleted).unwrap_or(i64::MAX) < limits::RETAIN_BATCH {
             return Ok(());
         }
     }

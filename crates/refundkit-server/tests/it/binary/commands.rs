@@ -1,11 +1,13 @@
 //! The commands that speak to a server, as people type them and as scripts read them.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
     dev::Dev,
-    program::{Program, Ran, control, refunds_at_stripe, run, run_with_input},
+    program::{PATIENCE, Program, Ran, control, refunds_at_stripe, run, run_with_input},
 };
 
 /// A terminal beside a running `dev`.
@@ -113,7 +115,11 @@ async fn ctrl_c_ends_watching_and_not_the_refund() {
     let held = terminal.create("py_1SandboxActionNeeded --amount 100 --reason other");
     let id = held["id"].as_str().unwrap();
     let mut watching = Program::start(terminal.folder.path(), &["refunds", "watch", id], &terminal.dev.variables());
-    watching.stdout.until("requires_action");
+    // Once it has asked a second time it is watching, and listens to Ctrl-C.
+    let waited = Instant::now();
+    while terminal.type_in("logs --limit 100").done().matches(&format!("GET /v1/refunds/{id} ")).count() < 2 {
+        assert!(waited.elapsed() < PATIENCE, "it does not ask again");
+    }
     watching.signal("INT");
     assert_eq!(watching.ended().code(), Some(6));
     assert!(watching.stderr.to_its_end().contains(&format!("refundkit refunds watch {id}")));
@@ -226,10 +232,10 @@ async fn the_doctor_the_log_and_the_api_description_are_those_of_this_server() {
     assert_eq!((&healthy["healthy"], healthy["checks"].as_array().unwrap().len()), (&json!(true), 4));
     terminal.type_in("refunds get ref_01k9zzzzzzzzzzzzzzzzzzzzzz").failed(3);
     // Log entries wait a moment for company before they are written.
-    let waited = std::time::Instant::now();
+    let waited = Instant::now();
     let log = loop {
         let log = terminal.type_in("logs --limit 100");
-        if log.done().contains("ref_01k9") || waited.elapsed() > super::program::PATIENCE {
+        if log.done().contains("ref_01k9") || waited.elapsed() > PATIENCE {
             break log.stdout;
         }
     };
