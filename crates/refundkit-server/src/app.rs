@@ -9,12 +9,13 @@ use std::{
 };
 
 use refundkit_core::schedule::Schedule;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     env::Env,
     interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
+    limits,
     store::Store,
     vault::Vault,
 };
@@ -45,6 +46,8 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// Wakes the workers: a job was put that may be due sooner than they think.
     pub job_put: Arc<Notify>,
+    /// Places for operations that run at the same time.
+    pub places: Semaphore,
     /// Whether requests are turned away because the process is ending.
     draining: AtomicBool,
 }
@@ -82,6 +85,7 @@ impl App {
             tasks: TaskTracker::new(),
             shutdown,
             job_put: Arc::new(Notify::new()),
+            places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
             draining: AtomicBool::new(false),
         })
     }

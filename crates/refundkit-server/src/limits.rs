@@ -12,6 +12,12 @@ pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 pub const IDEMPOTENCY_KEY_DAYS: i64 = 30;
 /// The longest `RefundKit-Client` header that is kept.
 pub const CLIENT_HEADER_CHARACTERS_MAX: usize = 200;
+/// How long the head of a request may take to arrive.
+pub const HEADER_READ_MAX: Duration = Duration::from_secs(15);
+/// How many connections are open at once; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 8192;
+/// How long shutting down waits for connections: as long as an answer may take.
+pub const CONNECTIONS_WAIT_MAX: Duration = Duration::from_secs(12);
 /// How many requests are served at once; more are answered 503, so that memory stays bounded.
 pub const REQUESTS_AT_ONCE_MAX: usize = 1024;
 

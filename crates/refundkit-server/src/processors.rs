@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use refundkit::{
-    ConnectionId, ErrorCode, ProcessorName, StripeConnect,
+    ConnectionId, ConnectionStatus, ErrorCode, ProcessorConnection, ProcessorName, StripeConnect,
     processors::{PaymentProcessor, StripeProcessor, stripe::Timeouts},
 };
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use crate::{
     app::App,
     error::Error,
     limits,
-    store::{StoreError, Tenant, connections, connections::StoredConnection},
+    store::{Connection, StoreError, Tenant, connections, connections::StoredConnection},
 };
 
 /// What a sealed key is bound to: it opens for this row only.
@@ -54,7 +54,9 @@ pub fn make(
 
 fn wrong_settings(error: refundkit::Error) -> Error {
     let made = match error.code {
-        ErrorCode::EnvironmentMismatch => Error::new(ErrorCode::EnvironmentMismatch, error.message),
+        ErrorCode::EnvironmentMismatch => {
+            Error::new(ErrorCode::EnvironmentMismatch, error.message).field(Some("secretKey"))
+        }
         _ => Error::validation(error.field.as_deref().unwrap_or("secretKey"), error.message),
     };
     match error.hint {
@@ -74,7 +76,7 @@ pub async fn connected(
         connections::find(&mut connection, tenant, name).await?
     };
     let stored = stored
-        .filter(|stored| stored.connection.status != refundkit::ConnectionStatus::Disconnected)
+        .filter(|stored| stored.connection.status != ConnectionStatus::Disconnected)
         .ok_or_else(|| not_connected(tenant, name))?;
     let processor = open(app, tenant, &stored)?;
     Ok((stored, processor))
@@ -87,6 +89,29 @@ fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {
         format!("No {name} account is connected in the {environment} environment."),
     )
     .hint(format!("Connect one with an admin key of this environment: PUT /v1/processors/{name} with its secret key."))
+}
+
+/// Refuses, in the transaction that would rest on it, when a connection was changed or taken away since it was read.
+pub async fn check_unchanged(
+    connection: &mut Connection,
+    tenant: Tenant,
+    read: &ProcessorConnection,
+) -> Result<(), Error> {
+    let now = connections::get(connection, tenant, read.id).await?.connection;
+    if now.status == ConnectionStatus::Disconnected {
+        return Err(not_connected(tenant, now.processor));
+    }
+    if now.updated_at != read.updated_at {
+        return Err(changed_meanwhile());
+    }
+    Ok(())
+}
+
+/// `conflict`: somebody else changed the connection at the same time.
+pub fn changed_meanwhile() -> Error {
+    Error::new(ErrorCode::Conflict, "The processor connection was changed by another request at the same time.")
+        .hint("Read the connection, and repeat the request if it is still what you want.")
+        .retry_after(1)
 }
 
 /// The processor of a connection by its id, whatever its status: open refunds are followed to their end.

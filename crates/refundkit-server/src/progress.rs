@@ -75,7 +75,7 @@ pub async fn apply(
                 let found = refunds::find(connection, tenant, id).await?;
                 let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
                 let now = app.env.now();
-                let refused = refusal(&command);
+                let (refused, only_asks) = (refusal(&command), matches!(command, Command::RequestCancel));
                 let decision = lifecycle::decide(&subject(&refund), &refund.state, command, &app.schedule, now)
                     .map_err(NotApplied::Rejected)?;
                 let before = refund.state.status();
@@ -94,7 +94,11 @@ pub async fn apply(
                     Some(job) => jobs::put(connection, tenant, id, job_kind(job.kind), job.run_at).await?,
                     None => jobs::delete(connection, id).await?,
                 }
-                if let Some(claim) = claim {
+                // A request that the processor has yet to answer, or has refused, binds no key: a repeat asks again.
+                let asked = refund.state.is_cancel_requested() && !only_asks;
+                if let Some(claim) = claim
+                    && (asked || refund.state.status() == RefundStatus::Cancelled)
+                {
                     idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
                 }
                 Ok::<_, NotApplied>((refund, decision.alarm))

@@ -59,7 +59,10 @@ pub trait Handle: Operation {
 pub type ContextFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// Answers a repeat from the id of what the first request made.
-pub type Repeat<O> = for<'a> fn(&'a Context, String) -> ContextFuture<'a, Answer<<O as Operation>::Output>>;
+pub type Repeat<O> = RepeatOf<<O as Operation>::Output>;
+
+/// The same, for any operation that answers this.
+pub type RepeatOf<T> = for<'a> fn(&'a Context, String) -> ContextFuture<'a, Answer<T>>;
 
 /// An answer, with what the doors need to know besides the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,10 +147,22 @@ impl Claim {
     }
 }
 
+/// A caller who may make a call of one operation: scope and rate were checked, before any of the input is read.
+pub struct Admitted {
+    caller: Caller,
+}
+
+impl Admitted {
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
 /// A call as a door received it.
 pub struct Call {
     /// Who calls.
-    pub caller: Caller,
+    pub admitted: Admitted,
     /// The request's id.
     pub request_id: RequestId,
     /// The caller's idempotency key.
@@ -202,35 +217,48 @@ const fn entry<O: Handle>() -> Entry {
 }
 
 impl Entry {
+    /// Lets a caller in, or refuses: `unauthorized` for too little scope, `rate_limited` for too many calls.
+    pub fn admit(&self, app: &App, caller: Caller) -> Result<Admitted, Box<Refused>> {
+        let refused = |error| Box::new(Refused { caller: caller.clone(), error });
+        if caller.scope < self.scope {
+            let (needed, has) = (self.scope, caller.scope);
+            let message = format!("This needs a key with the scope `{needed}`; this key has `{has}`.");
+            let hint = format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.");
+            return Err(refused(Error::new(ErrorCode::Unauthorized, message).hint(hint)));
+        }
+        app.rate_limits.check(caller.key_id).map_err(refused)?;
+        Ok(Admitted { caller })
+    }
+
     /// Makes the call: everything that holds for every operation happens here, once.
     pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
-        let record = request_log::Record::begin(&app, self, &call);
-        let result = self.admit(&app, &call);
-        let result = match result {
-            Ok(()) => (self.run)(Arc::clone(&app), call).await,
-            Err(error) => Err(error),
+        let record = request_log::Record::begin(self, &call);
+        let result = if self.effect == Effect::Read {
+            (self.run)(Arc::clone(&app), call).await
+        } else {
+            // What changes something is finished also when its caller hangs up: it is a task of the server's from here on.
+            match app.tasks.spawn((self.run)(Arc::clone(&app), call)).await {
+                Ok(result) => result,
+                Err(error) => Err(Error::internal(error)),
+            }
         };
         record.end(&app, &result);
         result
     }
+}
 
-    fn admit(&self, app: &App, call: &Call) -> Result<(), Error> {
-        if call.caller.scope < self.scope {
-            let (needed, has) = (self.scope, call.caller.scope);
-            return Err(Error::new(
-                ErrorCode::Unauthorized,
-                format!("This needs a key with the scope `{needed}`; this key has `{has}`."),
-            )
-            .hint(format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.")));
-        }
-        app.rate_limits.check(call.caller.key_id)
-    }
+/// A caller who was turned away.
+pub struct Refused {
+    /// Who called.
+    pub caller: Caller,
+    /// Why not.
+    pub error: Error,
 }
 
 async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
     let operation: O = input::parse(call.input)?;
     let keyed = call.idempotency_key.zip(O::REPEAT);
-    let mut context = Context { app, caller: call.caller, request_id: call.request_id, claim: None };
+    let mut context = Context { app, caller: call.admitted.caller, request_id: call.request_id, claim: None };
     let answer = match keyed {
         None => operation.handle(&context).await?,
         Some((key, repeat)) => {
@@ -242,10 +270,7 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Erro
                 crate::store::idempotency_keys::find(&mut connection, tenant, &claim.key).await?
             };
             match bound {
-                Some(bound) => {
-                    check_same_request(&claim, &bound)?;
-                    Answer { replayed: true, ..repeat(&context, bound.resource_id).await.map_err(Error::replayed)? }
-                }
+                Some(bound) => replay(&context, &claim, bound, repeat).await?,
                 None => {
                     context.claim = Some(claim);
                     operation.handle(&context).await?
@@ -257,8 +282,19 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Erro
     Ok(answer.map(|_| output))
 }
 
-/// Refuses another request under a key that is bound.
-pub fn check_same_request(claim: &Claim, bound: &BoundKey) -> Result<(), Error> {
+/// Answers a repeat of the request that a key is bound to, and refuses another request under it.
+pub async fn replay<T>(
+    context: &Context,
+    claim: &Claim,
+    bound: BoundKey,
+    repeat: RepeatOf<T>,
+) -> Result<Answer<T>, Error> {
+    check_same_request(claim, &bound)?;
+    let answer = repeat(context, bound.resource_id).await.map_err(Error::replayed)?;
+    Ok(Answer { replayed: true, ..answer })
+}
+
+fn check_same_request(claim: &Claim, bound: &BoundKey) -> Result<(), Error> {
     if bound.operation == claim.operation && bound.fingerprint == claim.fingerprint {
         return Ok(());
     }

@@ -1,15 +1,26 @@
-//! The running server: routes, workers, metrics, and an orderly end.
+//! The running server: connections, workers, and an orderly end.
 
-use std::{io, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::{app::App, interfaces::rest, limits, workers};
 
 /// A server that is running.
 pub struct Server {
     app: Arc<App>,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
     working: JoinHandle<()>,
 }
 
@@ -17,11 +28,7 @@ impl Server {
     /// Starts to serve and to work.
     pub fn start(app: Arc<App>, listener: TcpListener) -> Self {
         let routes = rest::router(Arc::clone(&app));
-        let ended = app.shutdown.clone();
-        let serving =
-            tokio::spawn(
-                async move { axum::serve(listener, routes).with_graceful_shutdown(ended.cancelled_owned()).await },
-            );
+        let serving = tokio::spawn(serve(Arc::clone(&app), listener, routes));
         let working = tokio::spawn(workers::run(Arc::clone(&app)));
         tokio::spawn(workers::retain::run(Arc::clone(&app)));
         Self { app, serving, working }
@@ -38,10 +45,54 @@ impl Server {
             let _ = self.serving.await;
             self.app.tasks.wait().await;
         };
-        if tokio::time::timeout(limits::SHUTDOWN_WAIT_MAX, finished).await.is_err() {
+        if timeout(limits::SHUTDOWN_WAIT_MAX, finished).await.is_err() {
             tracing::warn!("some work did not finish in time; it is taken up again after the next start");
         }
         self.app.request_log.close().await;
         self.app.store.close().await;
+    }
+}
+
+/// Accepts connections until the process is to end, then lets those that are answering finish.
+async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(limits::HEADER_READ_MAX);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(limits::HEADER_READ_MAX);
+    let (places, open) = (Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)), GracefulShutdown::new());
+    loop {
+        let accepted = tokio::select! {
+            () = app.shutdown.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let service = TowerToHyperService::new(routes.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
+        tokio::spawn(async move {
+            // A connection that breaks is its client's business.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(limits::CONNECTIONS_WAIT_MAX, open.shutdown()).await.is_err() {
+        tracing::debug!("connections that were not answering were left behind");
+    }
+}
+
+/// The next connection, once there is a place for it; none when accepting failed, after a rest.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    /// How long to rest when no connection can be accepted (too many open files).
+    const REST: Duration = Duration::from_millis(100);
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            let _ = stream.set_nodelay(true);
+            Some((stream, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            sleep(REST).await;
+            None
+        }
     }
 }

@@ -108,7 +108,8 @@ fn master_key(config: &DataConfig, env: &Env, may_make: bool) -> Result<SecretSt
     }
 }
 
-fn make_private_folder(folder: &Path) -> Result<(), SetupError> {
+/// Makes a folder that only its owner may enter, unless it exists.
+pub fn make_private_folder(folder: &Path) -> Result<(), SetupError> {
     use std::os::unix::fs::DirBuilderExt as _;
     if folder.exists() {
         return Ok(());
@@ -120,10 +121,17 @@ fn make_private_folder(folder: &Path) -> Result<(), SetupError> {
 /// Writes a new file that only its owner may read.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), SetupError> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
+    // Written whole beside it first: a crash must not leave half a key where a key belongs.
+    let unfinished = path.with_added_extension("new");
+    let written =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).and_then(
+            |mut file| {
+                file.write_all(content)?;
+                file.sync_all()?;
+                fs::hard_link(&unfinished, path)?;
+                fs::remove_file(&unfinished)
+            },
+        );
     written.map_err(|cause| SetupError::File { path: path.display().to_string(), cause })
 }
 

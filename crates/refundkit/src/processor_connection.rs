@@ -49,7 +49,7 @@ pub struct ProcessorConnection {
     pub updated_at: Timestamp,
 }
 
-/// How refunds are made on Stripe Connect. Replaced as a whole.
+/// How refunds are made on Stripe Connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StripeConnect {

@@ -6,8 +6,8 @@ use std::{borrow::Cow, fmt, str::FromStr};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The last representable millisecond: the end of the year 9999.
-const MILLIS_MAX: i64 = 253_402_300_799_999;
+/// The last millisecond that every time zone can still show: 9999-12-30T21:59:59.999Z.
+const MILLIS_MAX: i64 = 253_402_207_199_999;
 
 /// A text that is not an RFC 3339 time of this era.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +108,12 @@ mod tests {
         let at: Timestamp = "2026-02-22T11:30:00+01:00".parse().unwrap();
         assert_eq!(at.to_string(), "2026-02-22T10:30:00.000Z");
         assert_eq!(Timestamp::from_millis(1).to_string(), "1970-01-01T00:00:00.001Z");
+    }
+
+    #[test]
+    fn every_instant_can_be_shown() {
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T21:59:59.999Z");
+        assert_eq!(Timestamp::from_seconds(i64::MAX).to_string().len(), 24);
     }
 
     #[test]

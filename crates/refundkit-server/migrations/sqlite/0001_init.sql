@@ -68,7 +68,9 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_by_tenant ON refunds (organization_id, environment, id);
 CREATE INDEX refunds_by_charge ON refunds (organization_id, environment, external_transaction_id);
 CREATE INDEX refunds_by_transaction ON refunds (organization_id, environment, transaction_id);
-CREATE INDEX refunds_open ON refunds (connection_id, id) WHERE status IN ('pending', 'processing');
+CREATE INDEX refunds_by_status ON refunds (organization_id, environment, status, id);
+CREATE INDEX refunds_open ON refunds (organization_id, environment, connection_id, id)
+    WHERE status IN ('pending', 'processing');
 CREATE INDEX refunds_by_external_id ON refunds (organization_id, environment, external_refund_id)
     WHERE external_refund_id IS NOT NULL;
 CREATE INDEX refunds_by_payment_intent ON refunds (organization_id, environment, payment_intent)

@@ -7,6 +7,7 @@ use std::{
     fmt::Write as _,
     fs,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -79,6 +80,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         sandbox: format!("http://{}", sandbox_listener.local_addr()?),
     };
 
+    let _alone = lock(&args.data_dir)?;
     let app = serve::open(&config(&args, &addresses)).await?;
     let stop_sandbox = CancellationToken::new();
     let sandbox = Sandbox::open(SandboxOptions {
@@ -104,11 +106,33 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     output::print(&welcome(&addresses, &key, &shown))?;
 
     stop.asked_for().await;
-    server.stop().await;
+    output::print("Stopping: finishing what is under way. Once more to stop at once.\n")?;
+    tokio::select! {
+        () = server.stop() => {}
+        () = stop.asked_for() => bail!("stopped at once; what was under way is taken up again after the next start"),
+    }
     stop_sandbox.cancel();
     sandbox.await??;
     output::print("Stopped. The next start finds everything as it is.\n")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the data folder for this process: two that write one sandbox would lose each other's refunds.
+fn lock(folder: &Path) -> anyhow::Result<fs::File> {
+    setup::make_private_folder(folder)?;
+    let path = folder.join("dev.lock");
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!(
+                "another `refundkit dev` uses {}; stop it, or choose another folder with --data-dir",
+                folder.display()
+            )
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 struct Addresses {

@@ -46,8 +46,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     }
     stop.asked_for().await;
     tracing::info!("stopping: finishing what is under way");
-    server.stop().await;
-    Ok(ExitCode::SUCCESS)
+    tokio::select! {
+        () = server.stop() => Ok(ExitCode::SUCCESS),
+        () = stop.asked_for() => anyhow::bail!("stopped at once; what was under way is taken up again after the next start"),
+    }
 }
 
 /// Opens database and vault, and puts the server together.

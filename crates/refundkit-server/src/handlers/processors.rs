@@ -1,7 +1,7 @@
 //! Processor connections: connect, try, disconnect. A key is tried before it is saved, and never shown again.
 
 use refundkit::{
-    ConnectionStatus, ErrorCode, Page, ProcessorConnection, ProcessorName, api_key,
+    ConnectionStatus, ErrorCode, Page, ProcessorConnection, ProcessorName, StripeConnect, api_key,
     operations::{ConnectStripe, DisconnectStripe, ListProcessors, TestStripe},
     processors::{PaymentProcessor, stripe::StripeKey},
 };
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many open refunds a new key is tried on.
-const OPEN_REFUNDS_TRIED: u32 = 3;
+const OPEN_REFUNDS_TRIED: u32 = 10;
 
 impl Handle for ListProcessors {
     async fn handle(self, context: &Context) -> Result<Answer<Page<ProcessorConnection>>, Error> {
@@ -29,7 +29,7 @@ impl Handle for ConnectStripe {
     async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
         let (app, tenant, name) = (&context.app, context.caller.tenant, ProcessorName::Stripe);
         let before = find(context, name).await?;
-        let connect = self.connect.or_else(|| before.as_ref().and_then(|stored| stored.connection.connect.clone()));
+        let connect = merged(self.connect, before.as_ref().and_then(|stored| stored.connection.connect.clone()));
         let secret_key = match (self.secret_key, &before) {
             (Some(given), _) => given,
             (None, Some(stored)) => app
@@ -60,7 +60,7 @@ impl Handle for ConnectStripe {
                 secret_key_hint: hint,
                 account: report.account,
                 connect,
-                created_at: before.map_or(now, |stored| stored.connection.created_at),
+                created_at: before.as_ref().map_or(now, |stored| stored.connection.created_at),
                 updated_at: now,
             },
             sealed_secret_key: sealed,
@@ -68,10 +68,30 @@ impl Handle for ConnectStripe {
         let shown = stored.connection.clone();
         app.store
             .write::<_, Error, _>(move |connection| {
-                Box::pin(async move { Ok(connections::put(connection, tenant, &stored).await?) })
+                Box::pin(async move {
+                    let now = connections::find(connection, tenant, name).await?;
+                    let seen =
+                        |stored: &Option<StoredConnection>| stored.as_ref().map(|stored| stored.connection.updated_at);
+                    if seen(&now) != seen(&before) {
+                        return Err(processors::changed_meanwhile());
+                    }
+                    Ok(connections::put(connection, tenant, &stored).await?)
+                })
             })
             .await?;
         Ok(Answer::ok(shown))
+    }
+}
+
+/// What is given now over what was set before: omitted fields are kept.
+fn merged(given: Option<StripeConnect>, before: Option<StripeConnect>) -> Option<StripeConnect> {
+    match (given, before) {
+        (Some(given), Some(before)) => Some(StripeConnect {
+            account: given.account.or(before.account),
+            reverse_transfer: given.reverse_transfer.or(before.reverse_transfer),
+            refund_application_fee: given.refund_application_fee.or(before.refund_application_fee),
+        }),
+        (given, before) => given.or(before),
     }
 }
 
@@ -102,7 +122,12 @@ async fn refuse_a_stranger_to_open_refunds(
     stored: &StoredConnection,
     processor: &dyn PaymentProcessor,
 ) -> Result<(), Error> {
-    for external_id in open_refunds(context, stored).await?.into_iter().flatten() {
+    let open = {
+        let mut connection = context.app.store.read().await?;
+        let (tenant, id) = (context.caller.tenant, stored.connection.id);
+        refunds::list_open_external_ids(&mut connection, tenant, id, OPEN_REFUNDS_TRIED).await?
+    };
+    for external_id in open {
         if let Err(error) = processor.retrieve_refund(&external_id).await {
             if !error.kind.is_refusal() {
                 return Err(Error::from_processor(error));
@@ -116,12 +141,6 @@ async fn refuse_a_stranger_to_open_refunds(
         }
     }
     Ok(())
-}
-
-async fn open_refunds(context: &Context, stored: &StoredConnection) -> Result<Vec<Option<String>>, Error> {
-    let mut connection = context.app.store.read().await?;
-    let (tenant, id) = (context.caller.tenant, stored.connection.id);
-    Ok(refunds::list_open_external_ids(&mut connection, tenant, id, OPEN_REFUNDS_TRIED).await?)
 }
 
 async fn find(context: &Context, name: ProcessorName) -> Result<Option<StoredConnection>, Error> {
@@ -153,7 +172,12 @@ impl Handle for TestStripe {
 impl Handle for DisconnectStripe {
     async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
         let stored = get(context, ProcessorName::Stripe).await?;
-        if self.force != Some(true) && !open_refunds(context, &stored).await?.is_empty() {
+        let id = stored.connection.id;
+        let open = {
+            let mut connection = context.app.store.read().await?;
+            refunds::any_open(&mut connection, context.caller.tenant, id).await?
+        };
+        if open && self.force != Some(true) {
             return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.").hint(
                 "Wait until they have settled, or send `force=true`: they will still be followed to their end.",
             ));
@@ -170,6 +194,7 @@ async fn mark(
     let (tenant, now) = (context.caller.tenant, context.app.env.now());
     let mut shown = stored.connection;
     if shown.status != status {
+        let seen_at = shown.updated_at;
         shown.status = status;
         shown.updated_at = now;
         let id = shown.id;
@@ -177,7 +202,12 @@ async fn mark(
             .app
             .store
             .write::<_, Error, _>(move |connection| {
-                Box::pin(async move { Ok(connections::mark_status(connection, tenant, id, status, now).await?) })
+                Box::pin(async move {
+                    if connections::get(connection, tenant, id).await?.connection.updated_at != seen_at {
+                        return Err(processors::changed_meanwhile());
+                    }
+                    Ok(connections::mark_status(connection, tenant, id, status, now).await?)
+                })
             })
             .await?;
     }

@@ -20,16 +20,18 @@ use crate::{
     limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
     processors,
     progress::{self, NotApplied},
-    registry::{Answer, Context, ContextFuture, Handle, Repeat},
+    registry::{self, Answer, Claim, Context, ContextFuture, Handle, Repeat},
     store::{
-        idempotency_keys, jobs, refund_events, refunds,
+        idempotency_keys,
+        idempotency_keys::BoundKey,
+        jobs, refund_events, refunds,
         refunds::{PageStart, StoredRefund},
     },
     workers::submit,
 };
 
 impl Handle for CreateRefund {
-    const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, answer_create));
+    const REPEAT: Option<Repeat<Self>> = Some(repeat_create);
     const STATUSES: &'static [u16] = &[201, 202];
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
@@ -52,9 +54,23 @@ impl Handle for CreateRefund {
             return Err(refused(&refusal, &read.charge));
         }
         let processor = Arc::clone(&read.processor);
-        let refund = reserve(context, self, read, ask).await?;
-        answer_create(&submit_inline(context, refund, processor).await)
+        match reserve(context, self, read, ask).await? {
+            Reserved::New(refund) => answer_create(&submit_inline(context, *refund, processor).await),
+            Reserved::Before(claim, bound) => registry::replay(context, &claim, bound, repeat_create).await,
+        }
     }
+}
+
+/// What came of writing a refund down.
+enum Reserved {
+    /// It is written down.
+    New(Box<StoredRefund>),
+    /// Its idempotency key was bound while its charge was being read: this request repeats one that was faster.
+    Before(Claim, BoundKey),
+}
+
+fn repeat_create(context: &Context, id: String) -> ContextFuture<'_, Answer<Refund>> {
+    repeat(context, id, answer_create)
 }
 
 /// Writes the refund down, with its audit trail, its job already leased to this process as attempt 1, and the idempotency
@@ -64,11 +80,17 @@ async fn reserve(
     operation: CreateRefund,
     read: ReadTransaction,
     ask: Ask,
-) -> Result<StoredRefund, Error> {
+) -> Result<Reserved, Error> {
     let (app, caller, claim) = (Arc::clone(&context.app), context.caller.clone(), context.claim.clone());
     let tenant = caller.tenant;
     let unit = async move |connection: &mut crate::store::Connection| {
         let ReadTransaction { connection: through, processor, charge } = read;
+        if let Some(claim) = &claim
+            && let Some(bound) = idempotency_keys::find(connection, tenant, &claim.key).await?
+        {
+            return Ok(Reserved::Before(claim.clone(), bound));
+        }
+        processors::check_unchanged(connection, tenant, &through.connection).await?;
         let through = through.connection.id;
         let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
         let now = app.env.now();
@@ -105,17 +127,10 @@ async fn reserve(
         refunds::insert(connection, &refund).await?;
         progress::record(connection, &app, &refund, None, progress::created(), progress::caller(&caller)).await?;
         jobs::put(connection, tenant, id, "submit", now.plus_millis(JOB_LEASE_MS)).await?;
-        if let Some(claim) = claim
-            && !idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?
-        {
-            return Err(Error::new(
-                ErrorCode::IdempotencyKeyInUse,
-                "A request with this Idempotency-Key is being handled elsewhere.",
-            )
-            .hint("Repeat the same request with the same key; you will get its result.")
-            .retry_after(1));
+        if let Some(claim) = claim {
+            idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
         }
-        Ok(refund)
+        Ok(Reserved::New(Box::new(refund)))
     };
     context.app.store.write(move |connection| Box::pin(unit(connection))).await
 }
@@ -252,7 +267,7 @@ impl Handle for CancelRefund {
             return answer_cancel(&refund);
         }
         let processor = processors::of_connection(app, tenant, refund.connection_id).await?;
-        let asked = app.tasks.spawn(submit::cancel(Arc::clone(app), refund.clone(), processor));
+        let asked = app.tasks.spawn(submit::cancel(Arc::clone(app), refund.clone(), processor, context.claim.clone()));
         match timeout(app.submit_deadline, asked).await {
             Ok(Ok(Ok((refund, None)))) => answer_cancel(&refund),
             Ok(Ok(Ok((refund, Some(said))))) => Err(Error::new(

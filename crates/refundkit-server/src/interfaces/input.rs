@@ -8,6 +8,7 @@ use refundkit::{ErrorCode, Operation};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::scrub::scrub;
 use crate::error::Error;
 
 /// Parses a body: JSON in UTF-8, an object, no key twice, at most 128 levels deep. An empty body is an empty object.
@@ -56,7 +57,7 @@ pub fn parse<O: Operation>(input: Value) -> Result<O, Error> {
     serde_path_to_error::deserialize(input).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
-        describe(&path, &error.into_inner().to_string())
+        describe(&scrub(&path), &scrub(&error.into_inner().to_string()))
     })
 }
 

@@ -10,3 +10,4 @@ pub mod rate_limit;
 pub mod reference;
 pub mod request_log;
 pub mod rest;
+pub mod scrub;

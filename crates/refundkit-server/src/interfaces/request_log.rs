@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use refundkit::{LogEntry, Timestamp};
+use refundkit::{LogEntry, RequestId, Timestamp};
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use super::scrub::scrub;
 use crate::{
     app::App,
     error::Error,
@@ -90,7 +91,7 @@ pub struct Record {
     entry: &'static Entry,
     started: Instant,
     caller: Caller,
-    id: refundkit::RequestId,
+    id: RequestId,
     path: String,
     idempotency_key: Option<String>,
     input: Option<String>,
@@ -98,16 +99,18 @@ pub struct Record {
 
 impl Record {
     /// Notes what came in.
-    pub fn begin(_app: &App, entry: &'static Entry, call: &Call) -> Self {
+    pub fn begin(entry: &'static Entry, call: &Call) -> Self {
         Self {
-            entry,
-            started: Instant::now(),
-            caller: call.caller.clone(),
-            id: call.request_id,
-            path: call.path.clone(),
-            idempotency_key: call.idempotency_key.clone(),
+            idempotency_key: call.idempotency_key.as_deref().map(scrub),
             input: redacted(&call.input),
+            ..Self::without_input(entry, call.admitted.caller(), call.request_id, &call.path)
         }
+    }
+
+    /// Notes a call whose input was not read.
+    pub fn without_input(entry: &'static Entry, caller: &Caller, id: RequestId, path: &str) -> Self {
+        let (caller, path) = (caller.clone(), scrub(path));
+        Self { entry, started: Instant::now(), caller, id, path, idempotency_key: None, input: None }
     }
 
     /// Notes what went out.
@@ -130,11 +133,11 @@ impl Record {
                 path: self.path,
                 status,
                 error_code: error.map(|error| error.code().to_string()),
-                error_message: error.map(ToString::to_string),
+                error_message: error.map(|error| scrub(&error.to_string())),
                 duration_ms: i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX),
                 key_id: self.caller.key_id,
                 through: self.caller.through,
-                client: self.caller.client,
+                client: self.caller.client.as_deref().map(scrub),
                 idempotency_key: self.idempotency_key,
                 input: self.input,
             },
@@ -144,36 +147,41 @@ impl Record {
 
 /// The input as JSON text without secrets, cut to what the log keeps.
 fn redacted(input: &Value) -> Option<String> {
-    let mut input = input.clone();
-    if input.as_object().is_some_and(serde_json::Map::is_empty) {
+    if input.as_object().is_none_or(serde_json::Map::is_empty) {
         return None;
     }
-    redact(&mut input);
-    let text = input.to_string();
-    Some(text.chars().take(limits::LOG_INPUT_CHARACTERS_MAX).collect())
+    let text = if has_secret_field(input) { hide_fields(input.clone()).to_string() } else { input.to_string() };
+    let text = scrub(&text);
+    Some(match text.char_indices().nth(limits::LOG_INPUT_CHARACTERS_MAX) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    })
 }
 
-fn redact(value: &mut Value) {
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "password", "token", "apikey", "api_key"].iter().any(|word| name.contains(word))
+}
+
+fn has_secret_field(value: &Value) -> bool {
     match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let name = name.to_ascii_lowercase();
-                if ["secret", "password", "token", "apikey", "api_key"].iter().any(|word| name.contains(word)) {
-                    *value = "***".into();
-                } else {
-                    redact(value);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact),
-        Value::String(text) if looks_like_a_secret(text) => *value = "***".into(),
-        _ => {}
+        Value::Object(fields) => fields.iter().any(|(name, value)| is_secret_name(name) || has_secret_field(value)),
+        Value::Array(items) => items.iter().any(has_secret_field),
+        _ => false,
     }
 }
 
-/// Whether a text begins as keys and secrets do, wherever somebody pasted it.
-fn looks_like_a_secret(text: &str) -> bool {
-    ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "whsec_"].iter().any(|prefix| text.contains(prefix))
+fn hide_fields(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                *value = if is_secret_name(name) { "***".into() } else { hide_fields(value.take()) };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = hide_fields(item.take())),
+        _ => {}
+    }
+    value
 }
 
 #[cfg(test)]
@@ -183,10 +191,10 @@ mod tests {
     #[test]
     fn secrets_are_redacted_by_name_and_by_look() {
         let input = serde_json::json!({
-            "secretKey": "anything", "metadata": { "note": "my key is sk_test_abc", "order": "7" },
+            "secretKey": "anything", "metadata": { "note": "my key is sk_test_abcdefghijkl", "order": "7" },
         });
         let text = redacted(&input).unwrap();
-        assert!(!text.contains("anything") && !text.contains("sk_test"), "{text}");
+        assert!(!text.contains("anything") && !text.contains("sk_test_abc"), "{text}");
         assert!(text.contains("\"order\":\"7\""), "{text}");
     }
 }

@@ -9,6 +9,7 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+        request::Parts,
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -17,14 +18,14 @@ use axum::{
 use futures_util::FutureExt as _;
 use refundkit::{ErrorCode, Method, RequestId};
 use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
-use super::{auth, idempotency, input, openapi, pages};
+use super::{auth, idempotency, input, openapi, pages, request_log::Record, scrub::scrub};
 use crate::{
     app::App,
     error::Error,
     limits,
-    registry::{Answer, Call, Entry, OPERATIONS},
+    registry::{Answer, Call, Caller, Entry, OPERATIONS},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -53,7 +54,6 @@ pub fn router(app: Arc<App>) -> Router {
             };
         router = router.route(entry.path, on(method, handler));
     }
-    let guard = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_MAX));
     router
         .merge(pages::router())
         .fallback(async |Extension(id): Extension<RequestId>, request: Request| {
@@ -63,24 +63,17 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
             Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)
         })
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), move |state, request, next| {
-            around(Arc::clone(&guard), state, request, next)
-        }))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), around))
         .with_state(app)
 }
 
-/// What holds for every answer: a request id, a bound on what runs at once, and a defect is an answer too.
-async fn around(guard: Arc<Semaphore>, State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// What holds for every answer: it has a request id, and a defect is an answer too.
+async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let id = app.env.new_request_id();
     request.extensions_mut().insert(id);
-    let mut response = match guard.try_acquire() {
-        Err(_) => {
-            Error::unavailable("The server is handling as many requests as it can; try again in a moment.").response(id)
-        }
-        Ok(_permit) => match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => Error::internal("a handler panicked").response(id),
-        },
+    let mut response = match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => Error::internal("a handler panicked").response(id),
     };
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -105,18 +98,47 @@ async fn serve(
     }
     let (parts, body) = request.into_parts();
     let caller = auth::authenticate(app, &parts.headers).await?;
+    let path = parts.uri.path().to_owned();
+    let refused = |caller: &Caller, error: Error| {
+        let result = Err(error);
+        Record::without_input(entry, caller, request_id, &path).end(app, &result);
+        result
+    };
+    let admitted = match entry.admit(app, caller) {
+        Ok(admitted) => admitted,
+        Err(turned_away) => return refused(&turned_away.caller, turned_away.error),
+    };
+    let (idempotency_key, input) = match read_input(entry, schema, path_values, &parts, body).await {
+        Ok(read) => read,
+        Err(error) => return refused(admitted.caller(), error),
+    };
+    // Taken once the input is there, so that nobody holds a place by sending it slowly.
+    let Ok(_place) = app.places.try_acquire() else {
+        let full = "The server is handling as many requests as it can; try again in a moment.";
+        return refused(admitted.caller(), Error::unavailable(full));
+    };
+    entry.call(Arc::clone(app), Call { admitted, request_id, idempotency_key, path, input }).await
+}
+
+/// The idempotency key, and path, query and body as one object.
+async fn read_input(
+    entry: &Entry,
+    schema: &Value,
+    path_values: Option<Vec<(String, String)>>,
+    parts: &Parts,
+    body: Body,
+) -> Result<(Option<String>, Value), Error> {
     let idempotency_key = if entry.keyed { idempotency::from_headers(&parts.headers)? } else { None };
     let fields = if entry.method.has_body() { read_body(&parts.headers, body).await? } else { Map::new() };
     let query = input::query(parts.uri.query().unwrap_or_default())?;
     if entry.method.has_body()
         && let Some((name, _)) = query.first()
     {
+        let name = scrub(name);
         return Err(Error::validation(name.clone(), format!("`{name}` belongs in the JSON body, not in the query.")));
     }
     let path_values = path_values.ok_or_else(|| Error::validation("", "The path is not valid UTF-8."))?;
-    let input = merge(schema, fields, path_values, query)?;
-    let path = parts.uri.path().to_owned();
-    entry.call(Arc::clone(app), Call { caller, request_id, idempotency_key, path, input }).await
+    Ok((idempotency_key, merge(schema, fields, path_values, query)?))
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Error> {

@@ -20,7 +20,7 @@ mod writer;
 use std::path::Path;
 
 use futures_util::future::BoxFuture;
-use refundkit::{Environment, OrganizationId};
+use refundkit::{Environment, ErrorCode, OrganizationId};
 
 pub use connection::Connection;
 pub use readers::Reader;
@@ -61,6 +61,9 @@ pub enum StoreError {
         /// What is wrong with it.
         message: String,
     },
+    /// A charge has more refunds than can be decided on.
+    #[error("this payment has more than {} refunds", limits::REFUNDS_PER_TRANSACTION_MAX)]
+    TooManyRefunds,
     /// The group that the unit belonged to was not committed.
     #[error("commit: {0}")]
     Commit(String),
@@ -75,6 +78,10 @@ pub enum StoreError {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::TooManyRefunds => {
+                Self::new(ErrorCode::Conflict, format!("{error}, more than RefundKit decides on."))
+                    .hint("Make further refunds of it at the processor.")
+            }
             StoreError::Row { .. } | StoreError::Newer { .. } => Self::internal(error),
             StoreError::Database(ref cause) if !is_environmental(cause) => Self::internal(error),
             StoreError::Database(_) | StoreError::Commit(_) | StoreError::Closed | StoreError::Full => {
@@ -122,6 +129,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the database file, makes it when it is missing, and brings its tables up to date.
+    #[expect(clippy::unused_async, reason = "opening another database waits here")]
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let mut writer = rusqlite::Connection::open(path)?;
         writer.busy_timeout(limits::DATABASE_BUSY_WAIT)?;

@@ -188,7 +188,7 @@ pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) ->
     connection.execute(SQL, params).await.map(drop)
 }
 
-/// Lists a charge's refunds by our own books: what the rules need of them.
+/// Lists a charge's refunds by our own books: what the rules need of them. Those that never came to anything are left out.
 pub async fn list_of_transaction(
     connection: &mut Connection,
     tenant: Tenant,
@@ -197,6 +197,7 @@ pub async fn list_of_transaction(
 ) -> Result<Vec<OwnRefund>, StoreError> {
     const SQL: &str = "SELECT id, amount, status, external_refund_id, created_at FROM refunds
         WHERE connection_id = $3 AND external_transaction_id = $4 AND organization_id = $1 AND environment = $2
+            AND (status NOT IN ('failed', 'cancelled') OR external_refund_id IS NOT NULL)
         ORDER BY id DESC LIMIT $5";
     let (organization_id, environment) = (tenant.organization_id, tenant.environment);
     let most = limits::REFUNDS_PER_TRANSACTION_MAX;
@@ -212,10 +213,18 @@ pub async fn list_of_transaction(
     });
     let rows = rows.await?;
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
-        let message = format!("{external_transaction_id} has more refunds than can be decided on");
-        return Err(StoreError::Row { column: "external_transaction_id", message });
+        return Err(StoreError::TooManyRefunds);
     }
     Ok(rows)
+}
+
+/// By how much an id may be ahead of its refund's creation: ids of a process go on where they were when its clock goes back.
+const CLOCK_SLACK_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The smallest id that a refund created at this time can have.
+fn first_id_of(at: Timestamp) -> RefundId {
+    let millis = u128::try_from(at.as_millis()).unwrap_or_default();
+    RefundId::from_bits(millis << 80)
 }
 
 /// Where a page of refunds begins.
@@ -244,22 +253,26 @@ pub async fn list(
     sql.and("initiated_by =", filters.initiated_by);
     sql.and("external_refund_id =", filters.external_refund_id.as_ref().map(TransactionId::as_str));
     if let Some(id) = &filters.transaction_id {
-        // Any id of the payment: as given, the charge, or the PaymentIntent that a charge belongs to.
+        // Any id of the payment: as given, the charge, or the PaymentIntent that a charge belongs to. Each has its index.
         let place = sql.bind(id.as_str());
-        let clause =
-            format!(" AND (transaction_id = {place} OR external_transaction_id = {place} OR payment_intent = {place})");
-        sql.text.push_str(&clause);
+        let found_by = ["transaction_id", "external_transaction_id", "payment_intent"].map(|column| {
+            format!("SELECT id FROM refunds WHERE organization_id = $1 AND environment = $2 AND {column} = {place}")
+        });
+        sql.push(&[" AND id IN (", &found_by.join(" UNION "), ")"]);
     }
     sql.and("amount >=", filters.amount_min.map(Amount::minor));
     sql.and("amount <=", filters.amount_max.map(Amount::minor));
     sql.and("created_at >=", filters.created_after);
     sql.and("created_at <", filters.created_before);
+    // Ids sort by creation, so that a time also bounds where the list is read.
+    sql.and("id >=", filters.created_after.map(first_id_of));
+    sql.and("id <", filters.created_before.map(|before| first_id_of(before.plus_millis(CLOCK_SLACK_MS))));
     if let PageStart::Below(id) = start {
         sql.and("id <", Some(id));
     }
     let offset = if let PageStart::Offset(offset) = start { offset } else { 0 };
     let (limit, offset) = (sql.bind(limit), sql.bind(offset));
-    sql.text.push_str(&format!(" ORDER BY id DESC LIMIT {limit} OFFSET {offset}"));
+    sql.push(&[" ORDER BY id DESC LIMIT ", &limit, " OFFSET ", &offset]);
     connection.fetch_all(&sql.text, &sql.params, read).await
 }
 
@@ -277,6 +290,10 @@ impl<'a> Filtered<'a> {
         }
     }
 
+    fn push(&mut self, parts: &[&str]) {
+        self.text.extend(parts.iter().copied());
+    }
+
     /// Adds a parameter, and answers its place.
     fn bind(&mut self, value: impl Into<Param<'a>>) -> String {
         self.params.push(value.into());
@@ -287,21 +304,35 @@ impl<'a> Filtered<'a> {
     fn and(&mut self, comparison: &str, value: Option<impl Into<Param<'a>>>) {
         if let Some(value) = value {
             let place = self.bind(value);
-            self.text.push_str(&format!(" AND {comparison} {place}"));
+            self.push(&[" AND ", comparison, " ", &place]);
         }
     }
 }
 
-/// Lists some of a connection's refunds that are open and that the processor has: to try whether a new key can read them.
+/// Lists some of a connection's open refunds that the processor has, by its ids: to try whether a new key can read them.
 pub async fn list_open_external_ids(
     connection: &mut Connection,
     tenant: Tenant,
     connection_id: ConnectionId,
     limit: u32,
-) -> Result<Vec<Option<String>>, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     const SQL: &str = "SELECT external_refund_id FROM refunds
-        WHERE connection_id = $3 AND organization_id = $1 AND environment = $2 AND status IN ('pending', 'processing')
+        WHERE organization_id = $1 AND environment = $2 AND connection_id = $3
+            AND status IN ('pending', 'processing') AND external_refund_id IS NOT NULL
         ORDER BY id DESC LIMIT $4";
     let params = params![tenant.organization_id, tenant.environment, connection_id, limit];
-    connection.fetch_all(SQL, params, |row| row.optional_text("external_refund_id")).await
+    connection.fetch_all(SQL, params, |row| row.text("external_refund_id")).await
+}
+
+/// Whether any refund of a connection is open, sent or not.
+pub async fn any_open(
+    connection: &mut Connection,
+    tenant: Tenant,
+    connection_id: ConnectionId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM refunds
+        WHERE organization_id = $1 AND environment = $2 AND connection_id = $3
+            AND status IN ('pending', 'processing')) AS found";
+    let params = params![tenant.organization_id, tenant.environment, connection_id];
+    connection.fetch_one(SQL, params, |row| Ok(row.integer("found")? == 1)).await
 }

@@ -49,7 +49,7 @@ pub async fn repeat_cancel(
 ) -> Result<(), Error> {
     let refund = poll(app, &refund, processor.as_ref()).await?;
     if matches!(&refund.state, State::RequiresAction { accepted } if accepted.cancel_requested) {
-        submit::cancel(Arc::clone(app), refund, processor).await?;
+        submit::cancel(Arc::clone(app), refund, processor, None).await?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     metrics::{SUBMISSIONS, alarm},
     progress::{self, NotApplied},
+    registry::Claim,
     store::refunds::StoredRefund,
 };
 
@@ -86,6 +87,7 @@ pub async fn cancel(
     app: Arc<App>,
     refund: StoredRefund,
     processor: Arc<dyn PaymentProcessor>,
+    claim: Option<Claim>,
 ) -> Result<(StoredRefund, Option<ProcessorErrorDetail>), Error> {
     let State::RequiresAction { accepted } = &refund.state else { return Ok((refund, None)) };
     // The key changes with the refund: a refusal must not be replayed when a later try could succeed.
@@ -95,12 +97,21 @@ pub async fn cancel(
         Outcome::Refused(error) => Some(error.detail.clone()),
         Outcome::Accepted(_) | Outcome::NotExecuted(_) | Outcome::Unknown(_) => None,
     };
-    let refund = record(&app, &refund, Command::CancelAnswered(outcome)).await?;
+    let refund = record_under(&app, &refund, Command::CancelAnswered(outcome), claim).await?;
     Ok((refund, said))
 }
 
 async fn record(app: &Arc<App>, refund: &StoredRefund, command: Command) -> Result<StoredRefund, Error> {
-    match progress::apply(app, refund.tenant, refund.id, command, progress::system(), None).await {
+    record_under(app, refund, command, None).await
+}
+
+async fn record_under(
+    app: &Arc<App>,
+    refund: &StoredRefund,
+    command: Command,
+    claim: Option<Claim>,
+) -> Result<StoredRefund, Error> {
+    match progress::apply(app, refund.tenant, refund.id, command, progress::system(), claim).await {
         Ok(refund) => Ok(refund),
         Err(NotApplied::Failed(error)) => Err(error),
         Err(NotApplied::Rejected(rejection)) => Err(Error::internal(rejection)),

@@ -33,7 +33,7 @@ pub struct ConnectStripe {
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub secret_key: Option<SecretString>,
-    /// How refunds are made on Stripe Connect; replaces what was set.
+    /// How refunds are made on Stripe Connect; what is omitted in it is kept too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<StripeConnect>,
     /// Replace the key although it cannot read the refunds that are open.

@@ -1,6 +1,6 @@
 //! Keys and connections: what is shown once, what is refused, what is never shown.
 
-use refundkit_sandbox::DEV_SECRET_KEY;
+use refundkit_sandbox::{DEV_SECRET_KEY, Fault, FaultRule, Method as StripeMethod};
 use reqwest::Method;
 use serde_json::json;
 
@@ -101,6 +101,13 @@ async fn a_key_of_another_account_cannot_replace_one_with_open_refunds() {
     let replace = json!({ "secretKey": "sk_test_other_account_key" });
     let refused = stage.put("/v1/processors/stripe", replace.clone()).await;
     assert!(refused.error(409, "conflict")["message"].as_str().unwrap().contains("another Stripe account"));
+    // Newer refunds that were never sent do not hide the one that the key cannot read.
+    let limited = Fault::RateLimit { retry_after: Some(600), reason: None };
+    stage.fault(&FaultRule { times: 1000, ..FaultRule::once(StripeMethod::Post, "/v1/refunds", limited) }).await;
+    for amount in 1..=12 {
+        stage.create("ch_1N4HbSKz9cXRvFYr", amount).await.data(202);
+    }
+    stage.put("/v1/processors/stripe", replace.clone()).await.error(409, "conflict");
     let mut forced = replace;
     forced["force"] = json!(true);
     stage.put("/v1/processors/stripe", forced).await.data(200);
@@ -120,4 +127,46 @@ async fn too_many_requests_are_told_when_to_come_back() {
     refused.error(429, "rate_limited");
     assert_eq!(refused.header("ratelimit-limit"), Some("10"));
     assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_not_given_are_kept() {
+    let stage = Stage::new().await;
+    let account = json!({ "connect": { "account": "acct_1SandboxConnected" } });
+    stage.put("/v1/processors/stripe", account).await.data(200);
+    let answer = stage.put("/v1/processors/stripe", json!({ "connect": { "reverseTransfer": true } })).await;
+    let connect = &answer.data(200)["connect"];
+    assert_eq!(connect["account"], "acct_1SandboxConnected", "{connect}");
+    assert_eq!(connect["reverseTransfer"], true, "{connect}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_pasted_anywhere_is_in_no_log_and_in_no_answer() {
+    let stage = Stage::new().await;
+    let secret = "sk_live_51HpastedInTheWrongPlace";
+    let get = |path: String| stage.request(Method::GET, &path, &stage.admin_key);
+    let post = |body| stage.request(Method::POST, "/v1/refunds", &stage.admin_key).json(&body);
+    for request in [
+        get(format!("/v1/refunds/{secret}")),
+        get(format!("/v1/refunds?{secret}=1")),
+        get(format!("/v1/refunds?status={secret}")),
+        post(json!({ "transactionId": "ch_1", "reason": secret })),
+        post(json!({ "transactionId": "ch_1", "reason": "other", secret: 1 })),
+        post(json!({ "transactionId": "ch_1", "reason": "other", "metadata": { "note": secret } })),
+        post(json!({ "transactionId": "ch_1", "reason": "other" })).header("Idempotency-Key", secret),
+        get("/v1/me".to_owned()).header("RefundKit-Client", format!("sdk; {secret}; 1")),
+    ] {
+        let answer = send(request).await;
+        assert!(!answer.body.to_string().contains(secret), "{}", answer.body);
+    }
+    let waited = std::time::Instant::now();
+    loop {
+        let log = stage.get("/v1/logs?limit=100").await.body.to_string();
+        assert!(!log.contains(secret), "{log}");
+        if log.matches("sk_live_***").count() >= 8 {
+            break;
+        }
+        assert!(waited.elapsed().as_secs() < 10, "{log}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }

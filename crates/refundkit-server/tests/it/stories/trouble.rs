@@ -141,3 +141,27 @@ async fn a_charge_that_is_not_read_in_time_is_502_and_nothing_is_written() {
     assert_eq!((&error["retryable"], &error["processor"]["statusCode"]), (&json!(true), &json!(null)));
     assert_eq!(stage.get("/v1/refunds").await.data(200), &json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_a_caller_hangs_up_the_refund_is_made_once_and_a_repeat_gets_it() {
+    let stage = Stage::new().await;
+    for hang_up_after in 0..40_u64 {
+        let key = format!("hang-up-{hang_up_after}");
+        let amount = 100 + hang_up_after;
+        let body = json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": amount, "reason": "other" });
+        let request = stage.request(reqwest::Method::POST, "/v1/refunds", &stage.admin_key);
+        let request = request.header("Idempotency-Key", &key).json(&body);
+        let _ = request.timeout(Duration::from_micros(hang_up_after * 400)).send().await;
+        // At once, as an agent would: the same request is the same refund, never a duplicate.
+        let repeat = loop {
+            let repeat = stage.create_once(&key, body.clone()).await;
+            if repeat.body["error"]["code"] != "idempotency_key_in_use" {
+                break repeat;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        let id = repeat.data(repeat.status)["id"].as_str().unwrap().to_owned();
+        stage.until(&id, "completed").await;
+    }
+    assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await.1, 40);
+}

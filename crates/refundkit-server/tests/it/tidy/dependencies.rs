@@ -30,8 +30,8 @@ const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "
 /// What a user of the published crate never has to build.
 const NOT_FOR_USERS: &[&str] = &[
     "axum",
+    "rusqlite",
     "sqlx",
-    "sqlx-core",
     "libsqlite3-sys",
     "rmcp",
     "clap",

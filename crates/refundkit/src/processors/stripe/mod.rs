@@ -155,7 +155,12 @@ impl PaymentProcessor for StripeProcessor {
                 Latest::None => return Err(nothing_paid(transaction_id)),
             }
         } else {
-            self.read(&Request::charge(transaction_id, account), charge).await?
+            let id = transaction_id.as_str();
+            // An answer about another charge is no answer: it must never be refunded.
+            self.read(&Request::charge(transaction_id, account), |answer| {
+                charge(answer).filter(|read| read.charge.id == id)
+            })
+            .await?
         };
         if partial.has_more_refunds {
             self.list_all(&partial.charge.id, &mut partial.charge.refunds).await?;

@@ -28,13 +28,15 @@ pub(super) enum Proof {
     None,
 }
 
-/// A refusal is proof only in Stripe's own words: what a middlebox says proves nothing.
+/// A refusal is proof only in Stripe's own words: what a middlebox says proves nothing. Nor does the news that the key was used
+/// with another request: something did arrive under it.
 pub(super) fn proof(reply: &Reply) -> Proof {
     match reply {
         Reply::NotReached { .. } => Proof::NotExecuted,
         Reply::NoAnswer { .. } => Proof::None,
         Reply::Answered(answer) => match answer.status {
             200..=299 => Proof::Executed,
+            400..=404 if is_key_reused(answer) => Proof::None,
             400..=404 if errors::error_object(answer).is_some() => Proof::Refused,
             429 => Proof::NotExecuted,
             _ => Proof::None,
@@ -82,14 +84,16 @@ fn is_worth_repeating(answer: &Answer) -> bool {
     if answer.is_success() {
         return false;
     }
-    let is_key_reused = || {
-        answer.status != 409
-            && errors::error_object(answer).is_some_and(|error| error.kind.as_deref() == Some("idempotency_error"))
-    };
     match answer.should_retry {
-        Some(said) => said && !is_key_reused(),
+        Some(said) => said && !is_key_reused(answer),
         None => matches!(answer.status, 409 | 429 | 500..=599),
     }
+}
+
+/// Whether Stripe says that the key was used with another request (and not that the first one is still running).
+fn is_key_reused(answer: &Answer) -> bool {
+    answer.status != 409
+        && errors::error_object(answer).is_some_and(|error| error.kind.as_deref() == Some("idempotency_error"))
 }
 
 #[cfg(test)]
@@ -116,7 +120,7 @@ mod tests {
             (answered(402, None, REFUSAL), Proof::Refused),
             (answered(403, None, REFUSAL), Proof::Refused),
             (answered(404, None, REFUSAL), Proof::Refused),
-            (answered(400, None, KEY_REUSED), Proof::Refused),
+            (answered(400, None, KEY_REUSED), Proof::None),
             (answered(403, None, "<html>"), Proof::None),
             (answered(301, None, ""), Proof::None),
             (answered(405, None, REFUSAL), Proof::None),
