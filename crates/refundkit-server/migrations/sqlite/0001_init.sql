@@ -44,7 +44,7 @@ CREATE TABLE connections (
 ) STRICT;
 
 CREATE TABLE refunds (
-    id                      TEXT PRIMARY KEY,
+    id                      TEXT NOT NULL,
     organization_id         TEXT NOT NULL,
     environment             TEXT NOT NULL,
     connection_id           TEXT NOT NULL REFERENCES connections (id),
@@ -63,21 +63,19 @@ CREATE TABLE refunds (
     refusal                 TEXT,
     initiated_by            TEXT NOT NULL,
     created_at              INTEGER NOT NULL,
-    updated_at              INTEGER NOT NULL
+    updated_at              INTEGER NOT NULL,
+    PRIMARY KEY (organization_id, environment, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX refunds_by_tenant ON refunds (organization_id, environment, id);
 CREATE INDEX refunds_by_charge ON refunds (organization_id, environment, external_transaction_id);
 CREATE INDEX refunds_by_transaction ON refunds (organization_id, environment, transaction_id);
 CREATE INDEX refunds_by_status ON refunds (organization_id, environment, status, id);
-CREATE INDEX refunds_open ON refunds (organization_id, environment, connection_id, id)
-    WHERE status IN ('pending', 'processing');
 CREATE INDEX refunds_by_external_id ON refunds (organization_id, environment, external_refund_id)
     WHERE external_refund_id IS NOT NULL;
 CREATE INDEX refunds_by_payment_intent ON refunds (organization_id, environment, payment_intent)
     WHERE payment_intent IS NOT NULL;
 
 CREATE TABLE refund_events (
-    id                   TEXT PRIMARY KEY,
+    id                   TEXT NOT NULL,
     organization_id      TEXT NOT NULL,
     environment          TEXT NOT NULL,
     refund_id            TEXT NOT NULL,
@@ -89,9 +87,9 @@ CREATE TABLE refund_events (
     stage                TEXT NOT NULL,
     attempt              INTEGER,
     processor_request_id TEXT,
-    message              TEXT
+    message              TEXT,
+    PRIMARY KEY (refund_id, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX refund_events_by_refund ON refund_events (refund_id, id);
 
 -- At most one job for a refund: look at it again at run_at. A claim moves run_at past the lease and counts claims, the fence.
 CREATE TABLE jobs (

@@ -91,7 +91,9 @@ fn lines(error: &Error) -> String {
     if let Some(processor) = &error.processor
         && let Some(words) = processor_words(processor, &error.message)
     {
-        line(&format!("{} said", processor_title(&processor.name)), &words);
+        // Without a status, RefundKit refused from what it had read, in the words that the processor has for it.
+        let verb = if processor.status_code.is_some() { "said" } else { "calls it" };
+        line(&format!("{} {verb}", processor_title(&processor.name)), &words);
     }
     if let Some(field) = &error.field {
         line("where", field);

@@ -29,7 +29,8 @@ pub(crate) fn from_prompt(question: &str) -> Result<SecretString, Error> {
     } else {
         from_reader(stdin.lock())
     };
-    let missing = || unreadable("No secret was given.");
+    let missing =
+        || unreadable("No secret was given. Give it with --secret-key-file FILE, in STRIPE_SECRET_KEY, or on stdin.");
     secret.ok().filter(|secret| !secrecy::ExposeSecret::expose_secret(secret).is_empty()).ok_or_else(missing)
 }
 

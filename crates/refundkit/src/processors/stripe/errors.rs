@@ -192,7 +192,7 @@ fn credential_hint(code: Option<&str>) -> &'static str {
     if code == Some("api_key_expired") {
         "The Stripe key was rolled or has expired; connect Stripe again with its current secret key."
     } else {
-        "Stripe does not accept the connected key; connect Stripe again with a current secret key."
+        "Stripe does not accept this key; copy a current one from Stripe's Dashboard under Developers > API keys, and connect it."
     }
 }
 
