@@ -48,6 +48,8 @@ pub const DATABASE_BUSY_WAIT: Duration = Duration::from_secs(5);
 pub const READERS_MAX: usize = 4;
 /// Prepared statements that each connection keeps.
 pub const STATEMENTS_CACHED_MAX: usize = 128;
+/// Memory for pages that the writer keeps, in KiB: the busy ends of its indexes stay in it.
+pub const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages in the write-ahead log after which it is folded into the database.
 pub const CHECKPOINT_PAGES: i64 = 4000;
 

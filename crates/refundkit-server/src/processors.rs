@@ -97,11 +97,11 @@ pub async fn check_unchanged(
     tenant: Tenant,
     read: &ProcessorConnection,
 ) -> Result<(), Error> {
-    let now = connections::get(connection, tenant, read.id).await?.connection;
-    if now.status == ConnectionStatus::Disconnected {
-        return Err(not_connected(tenant, now.processor));
+    let (status, updated_at) = connections::get_status(connection, tenant, read.id).await?;
+    if status == ConnectionStatus::Disconnected {
+        return Err(not_connected(tenant, read.processor));
     }
-    if now.updated_at != read.updated_at {
+    if updated_at != read.updated_at {
         return Err(changed_meanwhile());
     }
     Ok(())

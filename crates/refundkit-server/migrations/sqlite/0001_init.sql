@@ -44,7 +44,7 @@ CREATE TABLE connections (
 ) STRICT;
 
 CREATE TABLE refunds (
-    id                      TEXT NOT NULL,
+    id                      TEXT PRIMARY KEY,
     organization_id         TEXT NOT NULL,
     environment             TEXT NOT NULL,
     connection_id           TEXT NOT NULL REFERENCES connections (id),
@@ -63,9 +63,9 @@ CREATE TABLE refunds (
     refusal                 TEXT,
     initiated_by            TEXT NOT NULL,
     created_at              INTEGER NOT NULL,
-    updated_at              INTEGER NOT NULL,
-    PRIMARY KEY (organization_id, environment, id)
+    updated_at              INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX refunds_by_tenant ON refunds (organization_id, environment, id);
 CREATE INDEX refunds_by_charge ON refunds (organization_id, environment, external_transaction_id);
 CREATE INDEX refunds_by_transaction ON refunds (organization_id, environment, transaction_id);
 CREATE INDEX refunds_by_status ON refunds (organization_id, environment, status, id);
@@ -122,7 +122,6 @@ CREATE TABLE logs (
     entry           TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX logs_by_tenant ON logs (organization_id, environment, id);
-CREATE INDEX logs_by_age ON logs (created_at);
 
 -- One row: a value sealed under the master key, to notice at start that the key is another one.
 CREATE TABLE master_key_check (

@@ -203,7 +203,7 @@ async fn mark(
             .store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
-                    if connections::get(connection, tenant, id).await?.connection.updated_at != seen_at {
+                    if connections::get_status(connection, tenant, id).await?.1 != seen_at {
                         return Err(processors::changed_meanwhile());
                     }
                     Ok(connections::mark_status(connection, tenant, id, status, now).await?)

@@ -63,6 +63,18 @@ pub async fn get(
     connection.fetch_one(SQL, params![tenant.organization_id, tenant.environment, id], read).await
 }
 
+/// Gets whether a connection can be used, and when it last changed.
+pub async fn get_status(
+    connection: &mut Connection,
+    tenant: Tenant,
+    id: ConnectionId,
+) -> Result<(ConnectionStatus, Timestamp), StoreError> {
+    const SQL: &str =
+        "SELECT status, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 AND id = $3";
+    let params = params![tenant.organization_id, tenant.environment, id];
+    connection.fetch_one(SQL, params, |row| Ok((row.parse("status")?, row.timestamp("updated_at")?))).await
+}
+
 /// Lists the environment's connections.
 pub async fn list(connection: &mut Connection, tenant: Tenant) -> Result<Vec<ProcessorConnection>, StoreError> {
     const SQL: &str = select!("ORDER BY id");

@@ -12,6 +12,8 @@ pub mod jobs;
 pub mod logs;
 mod migrations;
 pub mod organizations;
+#[cfg(test)]
+mod plans;
 mod readers;
 pub mod refund_events;
 pub mod refunds;
@@ -137,6 +139,7 @@ impl Store {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
+        writer.pragma_update(None, "cache_size", -limits::WRITER_CACHE_KIB)?;
         writer.pragma_update(None, "wal_autocheckpoint", limits::CHECKPOINT_PAGES)?;
         migrations::run(&mut writer)?;
         let readers = readers::Readers::open(path)?;

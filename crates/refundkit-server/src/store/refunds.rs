@@ -2,7 +2,7 @@
 
 use refundkit::{
     Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
-    RefundReason, Timestamp, TransactionId, operations::ListRefunds, processor::PreparedRefund,
+    RefundReason, RefundStatus, Timestamp, TransactionId, operations::ListRefunds, processor::PreparedRefund,
 };
 use refundkit_core::{eligibility::OwnRefund, lifecycle::State};
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,7 @@ pub async fn list_of_transaction(
     const SQL: &str = "SELECT id, amount, status, external_refund_id, created_at FROM refunds
         WHERE connection_id = $3 AND external_transaction_id = $4 AND organization_id = $1 AND environment = $2
             AND (status NOT IN ('failed', 'cancelled') OR external_refund_id IS NOT NULL)
-        ORDER BY id DESC LIMIT $5";
+        LIMIT $5";
     let (organization_id, environment) = (tenant.organization_id, tenant.environment);
     let most = limits::REFUNDS_PER_TRANSACTION_MAX;
     let params = params![organization_id, environment, connection_id, external_transaction_id, most + 1];
@@ -211,10 +211,12 @@ pub async fn list_of_transaction(
             created_at: row.timestamp("created_at")?,
         })
     });
-    let rows = rows.await?;
+    let mut rows = rows.await?;
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
         return Err(StoreError::TooManyRefunds);
     }
+    // Ordered here: an ORDER BY would lead the database to walk the tenant's refunds in order instead of the charge's.
+    rows.sort_unstable_by_key(|own| std::cmp::Reverse(own.id));
     Ok(rows)
 }
 
@@ -309,19 +311,23 @@ impl<'a> Filtered<'a> {
     }
 }
 
-/// Lists some of a connection's open refunds that the processor has, by its ids: to try whether a new key can read them.
+/// Lists some of a connection's open refunds that the processor has (up to `limit` of each status), by its ids: to try whether a new key can read them.
 pub async fn list_open_external_ids(
     connection: &mut Connection,
     tenant: Tenant,
     connection_id: ConnectionId,
     limit: u32,
 ) -> Result<Vec<String>, StoreError> {
+    // One status at a time: with both in one statement the database walks all refunds of the tenant.
     const SQL: &str = "SELECT external_refund_id FROM refunds
         WHERE organization_id = $1 AND environment = $2 AND connection_id = $3
-            AND status IN ('pending', 'processing') AND external_refund_id IS NOT NULL
-        ORDER BY id DESC LIMIT $4";
-    let params = params![tenant.organization_id, tenant.environment, connection_id, limit];
-    connection.fetch_all(SQL, params, |row| row.text("external_refund_id")).await
+            AND status = $4 AND external_refund_id IS NOT NULL LIMIT $5";
+    let mut found = Vec::new();
+    for status in [RefundStatus::Processing, RefundStatus::Pending] {
+        let params = params![tenant.organization_id, tenant.environment, connection_id, status, limit];
+        found.extend(connection.fetch_all(SQL, params, |row| row.text("external_refund_id")).await?);
+    }
+    Ok(found)
 }
 
 /// Whether any refund of a connection is open, sent or not.

@@ -1,9 +1,9 @@
 //! The store's own promises: units fail alone, groups are durable together, leases and fences hold.
 
-use refundkit::{Environment, RefundId};
+use refundkit::{Environment, InitiatedBy, LogEntry, RefundId, RequestId, Timestamp};
 use refundkit_server::{
     env::Env,
-    store::{Store, StoreError, Tenant, idempotency_keys, idempotency_keys::BoundKey, jobs},
+    store::{Store, StoreError, Tenant, idempotency_keys, idempotency_keys::BoundKey, jobs, logs},
 };
 
 async fn store() -> (tempfile::TempDir, Store, Env, Tenant) {
@@ -145,4 +145,45 @@ async fn closing_writes_what_waits_and_then_refuses() {
     assert!(writing.await.unwrap().unwrap());
     let refused = store.write::<(), StoreError, _>(|_| Box::pin(async { Ok(()) })).await;
     assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_log_entries_are_cleared_away_a_batch_at_a_time_and_new_ones_stay() {
+    let (_folder, store, env, tenant) = store().await;
+    let now = env.now();
+    let entry = move |at: Timestamp, number: u128| LogEntry {
+        id: RequestId::from_bits((u128::try_from(at.as_millis()).unwrap() << 80) + number),
+        created_at: at,
+        operation: "get_me".to_owned(),
+        method: "GET".to_owned(),
+        path: "/v1/me".to_owned(),
+        status: 200,
+        error_code: None,
+        error_message: None,
+        duration_ms: 1,
+        key_id: env.new_key_id(),
+        through: InitiatedBy::Api,
+        client: None,
+        idempotency_key: None,
+        input: None,
+    };
+    let entries: Vec<_> = (0..5).map(|number| entry(now.plus_millis(-1000), number)).chain([entry(now, 9)]).collect();
+    let deleted = store
+        .write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move {
+                for entry in &entries {
+                    logs::insert(connection, tenant, entry).await?;
+                }
+                let mut deleted = Vec::new();
+                for _ in 0..3 {
+                    deleted.push(logs::delete_before(connection, now, 3).await?);
+                }
+                Ok(deleted)
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(deleted, [3, 2, 0]);
+    let left = logs::list(&mut store.read().await.unwrap(), tenant, None, 10).await.unwrap();
+    assert_eq!(left.iter().map(|entry| entry.created_at).collect::<Vec<_>>(), [now]);
 }
