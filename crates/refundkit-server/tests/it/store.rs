@@ -89,7 +89,7 @@ async fn a_key_is_bound_once_in_its_own_tenant_and_environment() {
 async fn a_due_job_is_claimed_once_until_its_lease_lapses() {
     let (_folder, store, env, tenant) = store().await;
     let (id, now): (RefundId, _) = (env.new_refund_id(), env.now());
-    let claim = async |at: refundkit::Timestamp| {
+    let claim = async |at: Timestamp| {
         store
             .write::<_, StoreError, _>(move |connection| {
                 Box::pin(async move { jobs::claim(connection, at, at.plus_millis(1000), 10).await })
