@@ -90,8 +90,10 @@ pub async fn cancel(
     claim: Option<Claim>,
 ) -> Result<(StoredRefund, Option<ProcessorErrorDetail>), Error> {
     let State::RequiresAction { accepted } = &refund.state else { return Ok((refund, None)) };
-    // The key changes with the refund: a refusal must not be replayed when a later try could succeed.
-    let key = format!("{}-cancel-{}", refund.id, refund.updated_at.as_millis());
+    // The key changes with the refund and by the hour: what Stripe remembers of a try (a refusal, a 500) must not be its answer
+    // to all later ones. A second cancellation of one refund changes nothing, so that a new key is safe.
+    let hour = app.env.now().as_seconds() / (60 * 60);
+    let key = format!("{}-cancel-{}-{hour}", refund.id, refund.updated_at.as_millis());
     let outcome: Outcome<ProcessorRefund> = processor.cancel_refund(&accepted.external_refund_id, &key).await;
     let said = match &outcome {
         Outcome::Refused(error) => Some(error.detail.clone()),

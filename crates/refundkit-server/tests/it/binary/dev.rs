@@ -208,6 +208,17 @@ async fn it_listens_on_this_machine_only_and_says_which_port_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_belongs_to_one_process_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let first = Dev::start(folder.path());
+    let second = run(folder.path(), &["dev", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"], &[]);
+    assert!(second.failed(1).contains("another `refundkit dev` uses"), "{second:?}");
+    first.program.kill();
+    let third = Dev::start(folder.path());
+    assert!(third.welcome.contains("The refund that an earlier start made:"), "{}", third.welcome);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_key_file_is_made_anew_and_the_old_key_stays_good() {
     let folder = TempDir::new().unwrap();
     let mut first = Dev::start(folder.path());
