@@ -13,6 +13,7 @@ use refundkit_core::lifecycle::{self, Command, JobKind, NewEvent, Rejection, Sub
 use crate::{
     app::App,
     error::Error,
+    limits,
     metrics::{self, REFUND_EVENTS},
     registry::{Caller, Claim},
     store::{
@@ -67,7 +68,7 @@ pub async fn apply(
     claim: Option<Claim>,
 ) -> Result<StoredRefund, NotApplied> {
     let shared = std::sync::Arc::clone(app);
-    let (refund, alarm) = app
+    let (refund, alarm, wakes) = app
         .store
         .write(move |connection| {
             Box::pin(async move {
@@ -90,6 +91,9 @@ pub async fn apply(
                 for event in decision.events {
                     record(connection, &app, &refund, Some(before), event, actor.clone()).await?;
                 }
+                // Workers look again within their rest: only what is due before that is worth waking them for.
+                let rest_ms = i64::try_from(limits::WORKER_REST_MAX.as_millis()).unwrap_or(i64::MAX);
+                let wakes = decision.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
                 match decision.job {
                     Some(job) => jobs::put(connection, tenant, id, job_kind(job.kind), job.run_at).await?,
                     None => jobs::delete(connection, id).await?,
@@ -101,14 +105,16 @@ pub async fn apply(
                 {
                     idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
                 }
-                Ok::<_, NotApplied>((refund, decision.alarm))
+                Ok::<_, NotApplied>((refund, decision.alarm, wakes))
             })
         })
         .await?;
     if let Some(message) = alarm {
         metrics::alarm(Some(id), &message);
     }
-    app.job_put.notify_one();
+    if wakes {
+        app.job_put.notify_one();
+    }
     Ok(refund)
 }
 

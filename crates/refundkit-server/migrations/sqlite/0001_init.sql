@@ -91,14 +91,13 @@ CREATE TABLE refund_events (
     PRIMARY KEY (refund_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- At most one job for a refund: look at it again at run_at. A claim moves run_at past the lease and counts claims, the fence.
+-- At most one job for a refund: look at it again at run_at. A claim moves run_at past the lease.
 CREATE TABLE jobs (
     refund_id       TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL,
     environment     TEXT NOT NULL,
     kind            TEXT NOT NULL,
-    run_at          INTEGER NOT NULL,
-    claims          INTEGER NOT NULL
+    run_at          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_due ON jobs (run_at);
 

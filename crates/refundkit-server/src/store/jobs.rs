@@ -1,11 +1,12 @@
 //! Jobs: at most one for a refund, saying when to look at it again.
 //!
-//! A claim moves `run_at` past the lease, so a claimer that dies gives the job back by itself, and counts `claims`, which
-//! tells a claimer that overslept that the job is no longer its own. Every job may run twice: what it does is decided from
-//! the refund's state at that moment, and the processor executes a submission once for its idempotency key.
+//! A claim moves `run_at` past the lease, so a claimer that dies gives the job back by itself. Every job may run twice: what
+//! it does is decided from the refund's state at that moment, and the processor executes a submission once for its
+//! idempotency key.
+
+use refundkit::{RefundId, Timestamp};
 
 use super::{Connection, StoreError, Tenant, connection::params};
-use refundkit::{RefundId, Timestamp};
 
 /// A job that was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +15,6 @@ pub struct ClaimedJob {
     pub refund_id: RefundId,
     /// Whose it is.
     pub tenant: Tenant,
-    /// The fence.
-    pub claims: i64,
 }
 
 /// What a job is about: submitting a refund, or watching one that the processor has.
@@ -29,9 +28,9 @@ pub async fn put(
     kind: Kind,
     run_at: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO jobs (refund_id, organization_id, environment, kind, run_at, claims)
-        VALUES ($1, $2, $3, $4, $5, 1)
-        ON CONFLICT (refund_id) DO UPDATE SET kind = excluded.kind, run_at = excluded.run_at, claims = jobs.claims + 1";
+    const SQL: &str = "INSERT INTO jobs (refund_id, organization_id, environment, kind, run_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (refund_id) DO UPDATE SET kind = excluded.kind, run_at = excluded.run_at";
     let params = params![refund_id, tenant.organization_id, tenant.environment, kind, run_at];
     connection.execute(SQL, params).await.map(drop)
 }
@@ -50,23 +49,16 @@ pub async fn claim(
 ) -> Result<Vec<ClaimedJob>, StoreError> {
     const SQL: &str = "WITH due AS MATERIALIZED
             (SELECT refund_id FROM jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3)
-        UPDATE jobs SET run_at = $2, claims = claims + 1 WHERE refund_id IN (SELECT refund_id FROM due)
-        RETURNING refund_id, organization_id, environment, claims";
+        UPDATE jobs SET run_at = $2 WHERE refund_id IN (SELECT refund_id FROM due)
+        RETURNING refund_id, organization_id, environment";
     let params = params![now, leased_until, limit];
     let claimed = connection.fetch_all(SQL, params, |row| {
         Ok(ClaimedJob {
             refund_id: row.parse("refund_id")?,
             tenant: Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? },
-            claims: row.integer("claims")?,
         })
     });
     claimed.await
-}
-
-/// Gives a claimed job back at a time of the claimer's choosing, if it is still the claimer's.
-pub async fn release(connection: &mut Connection, job: &ClaimedJob, run_at: Timestamp) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE jobs SET run_at = $3 WHERE refund_id = $1 AND claims = $2";
-    connection.execute(SQL, params![job.refund_id, job.claims, run_at]).await.map(drop)
 }
 
 /// When the next job is due.

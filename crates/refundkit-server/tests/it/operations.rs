@@ -1,5 +1,5 @@
 //! What holds for every operation: a stranger, a key of too little scope, another tenant, another environment, an unknown
-//! field. A new operation is covered the day it is born, because the table is the registry.
+//! field, a repeated key. A new operation is covered the day it is born, because the table is the registry.
 
 use refundkit::{Method as OperationMethod, Scope};
 use refundkit_server::{
@@ -139,6 +139,27 @@ async fn an_id_of_another_shape_is_refused_and_named() {
             let answer = send(request(&stage, entry, &entry.path.replace("{id}", id), &stage.admin_key)).await;
             answer.error(400, "validation_error");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_under_the_same_key_is_the_same_answer_and_another_request_under_it_is_refused() {
+    let Cast { stage, refund, key_id } = cast().await;
+    for entry in OPERATIONS.iter().filter(|entry| entry.keyed) {
+        let path = path(entry, &refund, &key_id);
+        let once = || request(&stage, entry, &path, &stage.admin_key).header("Idempotency-Key", entry.name);
+        let (first, repeat) = (send(once()).await, send(once()).await);
+        assert!(first.status < 300, "{}: {}", entry.name, first.body);
+        assert_eq!(
+            (repeat.status, repeat.header("idempotent-replayed")),
+            (first.status, Some("true")),
+            "{}",
+            entry.name
+        );
+        assert_eq!(repeat.body["data"]["id"], first.body["data"]["id"], "{}", entry.name);
+        let other = stage.request(Method::POST, "/v1/api-keys", &stage.admin_key).header("Idempotency-Key", entry.name);
+        let other = send(other.json(&json!({ "name": "other", "scope": "write" }))).await;
+        other.error(422, "idempotency_key_reused");
     }
 }
 
