@@ -3,7 +3,7 @@
 //! SQLite runs inside the process, so a statement is a function call and every future here is ready at once. The functions are
 //! async all the same: a statement of a database on another machine is not, and units of work are written for both.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, cell::Cell, str::FromStr};
 
 use refundkit::Timestamp;
 use rusqlite::{
@@ -55,7 +55,7 @@ impl Connection {
     ) -> Result<Option<T>, StoreError> {
         let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        rows.next()?.map(|row| read(&Row(row))).transpose()
+        rows.next()?.map(|row| read(&Row::new(row))).transpose()
     }
 
     /// Runs a statement that answers exactly one row.
@@ -82,7 +82,7 @@ impl Connection {
             let mut rows = statement.query(rusqlite::params_from_iter(params))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(read(&Row(row))?);
+                found.push(read(&Row::new(row))?);
             }
             Ok(found)
         };
@@ -99,32 +99,65 @@ fn numbered(sql: &str) -> String {
 }
 
 /// A row of an answer.
-pub(super) struct Row<'a>(&'a rusqlite::Row<'a>);
+pub(super) struct Row<'a> {
+    row: &'a rusqlite::Row<'a>,
+    /// The place after the column read last: columns are read in the order of their SELECT, mostly.
+    next: Cell<usize>,
+}
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    fn new(row: &'a rusqlite::Row<'a>) -> Self {
+        Self { row, next: Cell::new(0) }
+    }
+
+    /// The place of a column.
+    fn place(&self, column: &str) -> Result<usize, StoreError> {
+        let next = self.next.get();
+        let place = match self.row.as_ref().column_name(next) {
+            Ok(name) if name == column => next,
+            _ => self.row.as_ref().column_index(column)?,
+        };
+        self.next.set(place + 1);
+        Ok(place)
+    }
+
+    fn get<T: rusqlite::types::FromSql>(&self, column: &'static str) -> Result<T, StoreError> {
+        Ok(self.row.get(self.place(column)?)?)
+    }
+
+    fn value(&self, column: &'static str) -> Result<ValueRef<'_>, StoreError> {
+        Ok(self.row.get_ref(self.place(column)?)?)
+    }
+
+    fn is_null(&self, column: &'static str) -> Result<bool, StoreError> {
+        let is_null = matches!(self.value(column)?, ValueRef::Null);
+        self.next.set(self.next.get() - 1);
+        Ok(is_null)
+    }
+
     /// A text column.
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self.0.get(column)?)
+        self.get(column)
     }
 
     /// A text column that may be null.
     pub(super) fn optional_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.0.get(column)?)
+        self.get(column)
     }
 
     /// An integer column.
     pub(super) fn integer(&self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.0.get(column)?)
+        self.get(column)
     }
 
     /// An integer column that may be null.
     pub(super) fn optional_integer(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        Ok(self.0.get(column)?)
+        self.get(column)
     }
 
     /// A column of bytes.
     pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
-        Ok(self.0.get(column)?)
+        self.get(column)
     }
 
     /// An instant.
@@ -143,7 +176,7 @@ impl Row<'_> {
         &self,
         column: &'static str,
     ) -> Result<Option<T>, StoreError> {
-        if matches!(self.0.get_ref(column)?, ValueRef::Null) { Ok(None) } else { self.parse(column).map(Some) }
+        if self.is_null(column)? { Ok(None) } else { self.parse(column).map(Some) }
     }
 
     /// A JSON column as the type it stands for.
@@ -154,11 +187,11 @@ impl Row<'_> {
 
     /// A JSON column that may be null, as the type it stands for.
     pub(super) fn json_optional<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
-        if matches!(self.0.get_ref(column)?, ValueRef::Null) { Ok(None) } else { self.json(column).map(Some) }
+        if self.is_null(column)? { Ok(None) } else { self.json(column).map(Some) }
     }
 
     fn str(&self, column: &'static str) -> Result<&str, StoreError> {
-        let value = self.0.get_ref(column)?;
+        let value = self.value(column)?;
         value.as_str().map_err(|error| StoreError::Row { column, message: error.to_string() })
     }
 }

@@ -29,6 +29,7 @@ impl Readers {
             let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
             sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
             sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
+            super::keep_plans(&sqlite)?;
             idle.push(Connection::new(sqlite, Kind::Reader));
         }
         Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(limits::READERS_MAX)) })

@@ -255,9 +255,10 @@ pub async fn list(
     sql.and("initiated_by =", filters.initiated_by);
     sql.and("external_refund_id =", filters.external_refund_id.as_ref().map(TransactionId::as_str));
     if let Some(id) = &filters.transaction_id {
-        // Any id of the payment: as given, the charge, or the PaymentIntent that a charge belongs to. Each has its index.
+        // Any id of the payment: the charge, the PaymentIntent that it belongs to, or what it was called. Each has its index.
         let place = sql.bind(id.as_str());
-        let found_by = ["transaction_id", "external_transaction_id", "payment_intent"].map(|column| {
+        let called = "transaction_id <> external_transaction_id AND transaction_id";
+        let found_by = ["external_transaction_id", "payment_intent", called].map(|column| {
             format!("SELECT id FROM refunds WHERE organization_id = $1 AND environment = $2 AND {column} = {place}")
         });
         sql.push(&[" AND id IN (", &found_by.join(" UNION "), ")"]);
