@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Connection, StoreError, Tenant,
-    connection::{Param, Row, params},
+    connection::{Param, params},
+    row::Row,
     to_json,
 };
 use crate::limits;
@@ -156,7 +157,7 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
         refund.created_at,
         refund.updated_at,
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Finds a refund.
@@ -185,7 +186,7 @@ pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) ->
         refusal,
         refund.updated_at,
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Lists a charge's refunds by our own books: what the rules need of them. Those that never came to anything are left out.

@@ -1,5 +1,6 @@
 //! The store's own promises: what failed left nothing, groups are durable together, leases hold.
 
+use crate::support::database;
 use refundkit::{Environment, InitiatedBy, LogEntry, RefundId, RequestId, Timestamp};
 use refundkit_server::{
     env::Env,
@@ -8,7 +9,7 @@ use refundkit_server::{
 
 async fn store() -> (tempfile::TempDir, Store, Env, Tenant) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("refundkit.db")).await.unwrap();
+    let store = Store::open(&database(&folder).await).await.unwrap();
     let env = Env::default();
     let tenant = Tenant { organization_id: env.new_organization_id(), environment: Environment::Test };
     (folder, store, env, tenant)

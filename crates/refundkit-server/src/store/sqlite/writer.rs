@@ -9,8 +9,11 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Connection, StoreError};
-use crate::limits;
+use super::Handle;
+use crate::{
+    limits,
+    store::{Connection, StoreError},
+};
 
 /// A unit of work, its types forgotten: it runs, and says how to tell its caller once the group is durable.
 type Unit = Box<dyn FnOnce(&mut Connection) -> Ran + Send>;
@@ -22,7 +25,7 @@ struct Ran {
 }
 
 #[derive(Clone)]
-pub(super) struct Writer(Arc<Mutex<Option<Running>>>);
+pub(in crate::store) struct Writer(Arc<Mutex<Option<Running>>>);
 
 struct Running {
     queue: mpsc::Sender<Unit>,
@@ -30,17 +33,17 @@ struct Running {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Self {
+    pub(super) fn start(handle: Handle) -> Self {
         let (queue, units) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let (finished, done) = oneshot::channel();
         thread::spawn(move || {
-            write_groups(connection, units);
+            write_groups(Connection::Sqlite(handle), units);
             let _ = finished.send(());
         });
         Self(Arc::new(Mutex::new(Some(Running { queue, done }))))
     }
 
-    pub(super) async fn run<T, E, F>(&self, unit: F) -> Result<T, E>
+    pub(in crate::store) async fn run<T, E, F>(&self, unit: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -93,7 +96,7 @@ fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>) {
             let committed = commit_group(&mut connection, &mut waiting, &mut ran);
             if committed.is_err() {
                 // The transaction may or may not still be open; either way nothing of the group stands.
-                let _ = connection.sqlite().execute_batch("ROLLBACK");
+                let _ = sqlite(&connection).map(|sqlite| sqlite.execute_batch("ROLLBACK"));
             }
             let message = committed.err().map(|error| error.to_string());
             for unit in ran {
@@ -117,7 +120,7 @@ fn commit_group(
         return Err(error);
     }
     for unit in waiting {
-        let before = connection.sqlite().total_changes();
+        let before = sqlite(connection)?.total_changes();
         // A unit that panics is dropped with its caller's channel: the caller learns that the outcome is not known to it.
         let outcome = catch_unwind(AssertUnwindSafe(|| unit(connection)));
         let kept = outcome.as_ref().is_ok_and(|unit| unit.keep);
@@ -125,7 +128,7 @@ fn commit_group(
             Ok(unit) => ran.push(unit),
             Err(_) => tracing::error!("a unit of work panicked"),
         }
-        if !kept && connection.sqlite().total_changes() != before {
+        if !kept && sqlite(connection)?.total_changes() != before {
             return Err(StoreError::Commit("a unit of work of the same group failed half done".to_owned()));
         }
     }
@@ -133,6 +136,14 @@ fn commit_group(
 }
 
 fn control(connection: &mut Connection, sql: &str) -> Result<(), StoreError> {
-    connection.sqlite().prepare_cached(sql)?.execute([])?;
+    sqlite(connection)?.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+/// The connection as SQLite's own library sees it.
+fn sqlite(connection: &Connection) -> Result<&rusqlite::Connection, StoreError> {
+    match connection {
+        Connection::Sqlite(handle) => Ok(&handle.sqlite),
+        Connection::Postgres(_) => Err(StoreError::Closed),
+    }
 }
