@@ -32,5 +32,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod eligibility;
+pub mod invariants;
 pub mod lifecycle;
 pub mod schedule;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use refundkit::processors::stripe::Carrier;
 use refundkit_core::schedule::Schedule;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,10 +31,14 @@ pub struct App {
     pub vault: Vault,
     /// Where Stripe is.
     pub stripe_api_base: String,
+    /// What carries requests to Stripe in place of the network.
+    pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// How long a create waits for the processor.
     pub submit_deadline: Duration,
     /// When to look at refunds again.
     pub schedule: Schedule,
+    /// How long the workers rest when nothing is due and nothing wakes them.
+    pub worker_rest_max: Duration,
     /// Requests a minute for each key.
     pub rate_limits: RateLimits,
     /// Idempotency keys whose first request is running in this process.
@@ -54,16 +59,22 @@ pub struct App {
 
 /// What an [`App`] is made of.
 pub struct Parts {
+    /// Time and randomness.
+    pub env: Env,
     /// The database.
     pub store: Store,
     /// Seals credentials.
     pub vault: Vault,
     /// Where Stripe is.
     pub stripe_api_base: String,
+    /// What carries requests to Stripe in place of the network: for simulations.
+    pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// How long a create waits for the processor.
     pub submit_deadline: Duration,
     /// Divides the schedules.
     pub schedule: Schedule,
+    /// How long the workers rest when nothing is due: other instances may have put jobs meanwhile.
+    pub worker_rest_max: Duration,
     /// Requests a minute for each key; 0 for no limit.
     pub rate_limit: u32,
 }
@@ -73,13 +84,15 @@ impl App {
     pub fn start(parts: Parts) -> Arc<Self> {
         let shutdown = CancellationToken::new();
         Arc::new(Self {
-            env: Env::default(),
+            env: parts.env,
             request_log: RequestLog::start(parts.store.clone()),
             store: parts.store,
             vault: parts.vault,
             stripe_api_base: parts.stripe_api_base,
+            stripe_carrier: parts.stripe_carrier,
             submit_deadline: parts.submit_deadline,
             schedule: parts.schedule,
+            worker_rest_max: parts.worker_rest_max,
             rate_limits: RateLimits::new(parts.rate_limit),
             running_keys: RunningKeys::default(),
             tasks: TaskTracker::new(),

@@ -2,13 +2,25 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use rand::RngExt as _;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use refundkit::{ConnectionId, Environment, EventId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, api_key};
+use tokio::time::Instant;
 
 /// The clock and the randomness of this process. Cheap to share; ids made by one `Env` sort in the order they were made.
 #[derive(Debug, Default)]
 pub struct Env {
+    source: Source,
     last_id: Mutex<IdClock>,
+}
+
+/// Where time and randomness come from.
+#[derive(Debug, Default)]
+enum Source {
+    /// The machine.
+    #[default]
+    World,
+    /// A simulation: the runtime's clock, which it can stop and move, and a seed.
+    Simulation { began: Instant, began_at: Timestamp, random: Box<Mutex<StdRng>> },
 }
 
 #[derive(Debug, Default)]
@@ -28,11 +40,24 @@ macro_rules! new_ids {
 }
 
 impl Env {
+    /// An `Env` for a simulation: its clock begins at this time and goes as the runtime's does, its randomness is the seed's.
+    pub fn simulated(seed: u64, began_at: Timestamp) -> Self {
+        let random = Box::new(Mutex::new(StdRng::seed_from_u64(seed)));
+        Self { source: Source::Simulation { began: Instant::now(), began_at, random }, last_id: Mutex::default() }
+    }
+
     /// The time, to the millisecond.
     pub fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the time")]
-        let now = jiff::Timestamp::now();
-        Timestamp::from_millis(now.as_millisecond())
+        match &self.source {
+            Source::World => {
+                #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the time")]
+                let now = jiff::Timestamp::now();
+                Timestamp::from_millis(now.as_millisecond())
+            }
+            Source::Simulation { began, began_at, .. } => {
+                began_at.plus_millis(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
+        }
     }
 
     new_ids! {
@@ -53,15 +78,23 @@ impl Env {
     /// Random letters and digits.
     pub fn random_text(&self, characters: usize) -> String {
         const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
-        let mut rng = rand::rng();
-        (0..characters).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+        let random = |below| match &self.source {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
+            Source::World => rand::rng().random_range(0..below),
+            Source::Simulation { random, .. } => {
+                random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..below)
+            }
+        };
+        (0..characters).map(|_| char::from(ALPHABET[random(ALPHABET.len())])).collect()
     }
 
     /// Random bytes.
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
-        rand::random()
+        match &self.source {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
+            Source::World => rand::random(),
+            Source::Simulation { random, .. } => random.lock().unwrap_or_else(PoisonError::into_inner).random(),
+        }
     }
 
     /// The bits of a UUIDv7 that is larger than all before it, also when the clock stands or goes back.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use refundkit_core::invariants::{INVARIANTS, Violation};
 
 /// Counter: requests answered, by `operation` and `status`.
 pub const REQUESTS: &str = "refundkit_requests_total";
@@ -17,6 +18,8 @@ pub const SUBMISSIONS: &str = "refundkit_submissions_total";
 pub const JOBS_DUE: &str = "refundkit_jobs_due";
 /// Gauge: things since the start that a person should look at; each was one ERROR line in the log.
 pub const ALARMS: &str = "refundkit_alarms";
+/// Counter: promises found broken, by `invariant`. Anything but zero is a defect.
+pub const VIOLATIONS: &str = "refundkit_invariant_violations_total";
 /// Counter: log entries that were dropped because too many waited.
 pub const LOG_ENTRIES_DROPPED: &str = "refundkit_log_entries_dropped_total";
 
@@ -30,6 +33,12 @@ pub fn alarm(refund_id: Option<refundkit::RefundId>, message: &str) {
     metrics::gauge!(ALARMS).increment(1.0);
 }
 
+/// Tells that a promise does not hold: one ERROR line, the gauge, and the counter of that promise.
+pub fn violated(refund_id: Option<refundkit::RefundId>, violation: &Violation) {
+    metrics::counter!(VIOLATIONS, "invariant" => violation.invariant.as_str()).increment(1);
+    alarm(refund_id, &format!("a promise does not hold: {violation}"));
+}
+
 /// Starts to record. Once in a process.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
@@ -41,6 +50,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(SUBMISSIONS, "Answers of a processor to submissions, by outcome");
     describe_gauge!(JOBS_DUE, "Jobs that are due and not done");
     describe_gauge!(ALARMS, "Things since the start that a person should look at");
+    describe_counter!(VIOLATIONS, "Promises found broken, by invariant");
+    for invariant in INVARIANTS {
+        metrics::counter!(VIOLATIONS, "invariant" => invariant.as_str()).increment(0);
+    }
     describe_counter!(LOG_ENTRIES_DROPPED, "Log entries dropped because too many waited");
     metrics::gauge!(ALARMS).set(0.0);
     Ok(handle)

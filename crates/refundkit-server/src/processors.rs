@@ -40,14 +40,15 @@ pub fn make(
 ) -> Result<Arc<dyn PaymentProcessor>, Error> {
     match name {
         ProcessorName::Stripe => {
-            let processor = StripeProcessor::builder(secret_key)
+            let mut builder = StripeProcessor::builder(secret_key)
                 .environment(tenant.environment)
                 .api_base(&app.stripe_api_base)
                 .connect(connect.unwrap_or_default())
-                .timeouts(Timeouts { total: limits::PROCESSOR_CALL_MAX, ..Timeouts::DEFAULT })
-                .build()
-                .map_err(wrong_settings)?;
-            Ok(Arc::new(processor))
+                .timeouts(Timeouts { total: limits::PROCESSOR_CALL_MAX, ..Timeouts::DEFAULT });
+            if let Some(carrier) = &app.stripe_carrier {
+                builder = builder.carrier(Arc::clone(carrier));
+            }
+            Ok(Arc::new(builder.build().map_err(wrong_settings)?))
         }
     }
 }

@@ -8,12 +8,14 @@ use refundkit::{
     event::{Actor, ActorType},
     processor::Outcome,
 };
-use refundkit_core::lifecycle::{self, Command, JobKind, NewEvent, Rejection, Subject};
+use refundkit_core::{
+    invariants,
+    lifecycle::{self, Command, JobKind, NewEvent, Rejection, Subject},
+};
 
 use crate::{
     app::App,
     error::Error,
-    limits,
     metrics::{self, REFUND_EVENTS},
     registry::{Caller, Claim},
     store::{
@@ -81,6 +83,12 @@ pub async fn apply(
                 let decision = lifecycle::decide(&subject(&refund), &refund.state, command, &app.schedule, now)
                     .map_err(NotApplied::Rejected)?;
                 let before = refund.state.status();
+                let held = invariants::status_moves_as_documented(id, before, decision.state.status())
+                    .and_then(|()| invariants::open_is_watched(id, decision.state.status(), decision.job.as_ref()));
+                if let Err(violation) = held {
+                    metrics::violated(Some(id), &violation);
+                    return Err(NotApplied::Failed(Error::internal(violation)));
+                }
                 if decision.state != refund.state {
                     refund.state = decision.state;
                     refund.updated_at = now;
@@ -93,7 +101,7 @@ pub async fn apply(
                     record(connection, &app, &refund, Some(before), event, actor.clone()).await?;
                 }
                 // Workers look again within their rest: only what is due before that is worth waking them for.
-                let rest_ms = i64::try_from(limits::WORKER_REST_MAX.as_millis()).unwrap_or(i64::MAX);
+                let rest_ms = i64::try_from(app.worker_rest_max.as_millis()).unwrap_or(i64::MAX);
                 let wakes = decision.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
                 match decision.job {
                     Some(job) => jobs::put(connection, tenant, id, job_kind(job.kind), job.run_at).await?,

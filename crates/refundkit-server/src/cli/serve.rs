@@ -7,7 +7,8 @@ use refundkit_core::schedule::Schedule;
 use refundkit_server::{
     app::{App, Parts},
     config::{Config, MetricsListen},
-    metrics,
+    env::Env,
+    limits, metrics,
     server::Server,
     setup,
     store::organizations,
@@ -56,11 +57,14 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn open(config: &Config) -> anyhow::Result<Arc<App>> {
     let (store, vault) = setup::open(&config.data).await?;
     Ok(App::start(Parts {
+        env: Env::default(),
         store,
         vault,
         stripe_api_base: config.stripe_api_base.clone(),
+        stripe_carrier: None,
         submit_deadline: Duration::from_millis(config.submit_deadline_ms),
         schedule: Schedule::sped_up(config.schedule_speedup),
+        worker_rest_max: limits::WORKER_REST_MAX,
         rate_limit: config.rate_limit,
     }))
 }

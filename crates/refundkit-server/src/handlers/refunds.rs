@@ -10,6 +10,7 @@ use refundkit::{
 };
 use refundkit_core::{
     eligibility::{self, Ask, Refusal},
+    invariants,
     lifecycle::{Command, Rejection, State},
 };
 use tokio::time::timeout;
@@ -18,7 +19,7 @@ use super::{pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
     limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
-    processors,
+    metrics, processors,
     progress::{self, NotApplied},
     registry::{self, Answer, Claim, Context, ContextFuture, Handle, Repeat},
     store::{
@@ -99,6 +100,10 @@ async fn reserve(
         let now = app.env.now();
         let amount = eligibility::reserve(&charge, &ask, &own, DUPLICATE_WINDOW_MS, now)
             .map_err(|refusal| refused(&refusal, &charge))?;
+        let left = eligibility::what_is_left(&charge, &own);
+        invariants::never_more_than_captured(&charge.id, left.captured, [left.refunded, amount.minor()])
+            .inspect_err(|violation| metrics::violated(None, violation))
+            .map_err(Error::internal)?;
         let id = app.env.new_refund_id();
         let prepared = processor.prepare_refund(&RefundRequest {
             charge: charge.id.clone(),

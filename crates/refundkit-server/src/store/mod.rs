@@ -16,9 +16,14 @@ mod postgres;
 pub mod refund_events;
 pub mod refunds;
 mod row;
+pub mod simulated;
 mod sqlite;
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use refundkit::{Environment, ErrorCode, OrganizationId};
@@ -129,6 +134,7 @@ pub struct Store(Database);
 enum Database {
     Sqlite(sqlite::Database),
     Postgres(postgres::Database),
+    Simulated(simulated::Database),
 }
 
 impl Store {
@@ -138,6 +144,11 @@ impl Store {
             DatabaseUrl::Sqlite { path } => Database::Sqlite(sqlite::Database::open(path)?),
             DatabaseUrl::Postgres { url } => Database::Postgres(postgres::Database::open(url).await?),
         }))
+    }
+
+    /// Opens a database for a simulation, which decides what becomes of every read and write.
+    pub fn simulated(path: &Path, fates: Arc<dyn simulated::Fates>) -> Result<Self, StoreError> {
+        Ok(Self(Database::Simulated(simulated::Database::open(path, fates)?)))
     }
 
     /// Runs a unit of work and answers when it is durable. Nothing that waits for a network, except for the database, belongs in it.
@@ -150,6 +161,7 @@ impl Store {
         match &self.0 {
             Database::Sqlite(database) => database.writer.run(unit).await,
             Database::Postgres(database) => database.write(unit).await,
+            Database::Simulated(database) => database.write(unit).await,
         }
     }
 
@@ -157,7 +169,8 @@ impl Store {
     pub async fn read(&self) -> Result<Reader, StoreError> {
         Ok(Reader(match &self.0 {
             Database::Sqlite(database) => Lent::Sqlite(database.readers.acquire().await?),
-            Database::Postgres(database) => Lent::Postgres(database.read().await?),
+            Database::Postgres(database) => Lent::Own(database.read().await?),
+            Database::Simulated(database) => Lent::Sqlite(database.read().await?),
         }))
     }
 
@@ -166,6 +179,7 @@ impl Store {
         match &self.0 {
             Database::Sqlite(database) => database.close().await,
             Database::Postgres(database) => database.close(),
+            Database::Simulated(_) => {}
         }
     }
 }
@@ -175,7 +189,7 @@ pub struct Reader(Lent);
 
 enum Lent {
     Sqlite(sqlite::Reader),
-    Postgres(Connection),
+    Own(Connection),
 }
 
 impl Deref for Reader {
@@ -183,7 +197,7 @@ impl Deref for Reader {
     fn deref(&self) -> &Connection {
         match &self.0 {
             Lent::Sqlite(reader) => reader,
-            Lent::Postgres(connection) => connection,
+            Lent::Own(connection) => connection,
         }
     }
 }
@@ -192,7 +206,7 @@ impl DerefMut for Reader {
     fn deref_mut(&mut self) -> &mut Connection {
         match &mut self.0 {
             Lent::Sqlite(reader) => reader,
-            Lent::Postgres(connection) => connection,
+            Lent::Own(connection) => connection,
         }
     }
 }

@@ -11,7 +11,7 @@ mod writer;
 use std::path::Path;
 
 use rusqlite::{
-    ToSql,
+    OpenFlags, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -34,18 +34,9 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database file, makes it when it is missing, and brings its tables up to date.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut sqlite = rusqlite::Connection::open(path)?;
-        sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
-        sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
-        sqlite.pragma_update(None, "journal_mode", "WAL")?;
-        sqlite.pragma_update(None, "synchronous", "FULL")?;
-        sqlite.pragma_update(None, "foreign_keys", true)?;
-        sqlite.pragma_update(None, "cache_size", -limits::WRITER_CACHE_KIB)?;
-        sqlite.pragma_update(None, "wal_autocheckpoint", limits::CHECKPOINT_PAGES)?;
-        keep_plans(&sqlite)?;
-        migrations::run(&mut sqlite)?;
-        let readers = Readers::open(path)?;
-        Ok(Self { writer: Writer::start(Handle::new(sqlite, Kind::Writer)), readers })
+        let handle = Handle::open_to_write(path, Kind::Writer)?;
+        let readers = Readers::open(path, Kind::Reader)?;
+        Ok(Self { writer: Writer::start(handle), readers })
     }
 
     /// Finishes what waits to be written, then closes.
@@ -64,8 +55,8 @@ fn keep_plans(sqlite: &rusqlite::Connection) -> Result<(), StoreError> {
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The one that writes, on a thread of its own.
+pub(super) enum Kind {
+    /// One on a thread where nobody else waits.
     Writer,
     /// One of those that read, on whatever thread asks.
     Reader,
@@ -80,6 +71,36 @@ pub struct Handle {
 impl Handle {
     fn new(sqlite: rusqlite::Connection, kind: Kind) -> Self {
         Self { sqlite, kind }
+    }
+
+    /// A connection that writes, to a file that is made when it is missing and whose tables are brought up to date.
+    pub(super) fn open_to_write(path: &Path, kind: Kind) -> Result<Self, StoreError> {
+        let mut sqlite = rusqlite::Connection::open(path)?;
+        sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
+        sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
+        sqlite.pragma_update(None, "journal_mode", "WAL")?;
+        sqlite.pragma_update(None, "synchronous", "FULL")?;
+        sqlite.pragma_update(None, "foreign_keys", true)?;
+        sqlite.pragma_update(None, "cache_size", -limits::WRITER_CACHE_KIB)?;
+        sqlite.pragma_update(None, "wal_autocheckpoint", limits::CHECKPOINT_PAGES)?;
+        keep_plans(&sqlite)?;
+        migrations::run(&mut sqlite)?;
+        Ok(Self::new(sqlite, kind))
+    }
+
+    /// A connection that reads.
+    fn open_to_read(path: &Path, kind: Kind) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
+        sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
+        sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
+        keep_plans(&sqlite)?;
+        Ok(Self::new(sqlite, kind))
+    }
+
+    /// The connection as SQLite's own library sees it.
+    pub(super) fn sqlite(&self) -> &rusqlite::Connection {
+        &self.sqlite
     }
 
     pub(super) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {

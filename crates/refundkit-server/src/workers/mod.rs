@@ -27,7 +27,7 @@ pub async fn run(app: Arc<App>) {
             Ok(rest) => rest,
             Err(error) => {
                 tracing::error!(%error, "jobs could not be claimed");
-                limits::WORKER_REST_MAX
+                app.worker_rest_max
             }
         };
         tokio::select! {
@@ -45,14 +45,14 @@ async fn take_due(app: &Arc<App>, places: &Arc<Semaphore>) -> Result<Duration, S
         let mut connection = app.store.read().await?;
         jobs::next_run_at(&mut connection).await?
     };
-    let Some(next) = next else { return Ok(limits::WORKER_REST_MAX) };
+    let Some(next) = next else { return Ok(app.worker_rest_max) };
     let wait = next.millis_since(now);
     if wait > 0 {
-        return Ok(Duration::from_millis(wait.unsigned_abs()).min(limits::WORKER_REST_MAX));
+        return Ok(Duration::from_millis(wait.unsigned_abs()).min(app.worker_rest_max));
     }
     let free = i64::try_from(places.available_permits()).unwrap_or(0).min(limits::JOBS_CLAIMED_MAX);
     if free == 0 {
-        return Ok(limits::WORKER_REST_MAX);
+        return Ok(app.worker_rest_max);
     }
     let leased_until = now.plus_millis(limits::JOB_LEASE_MS);
     let claimed = app

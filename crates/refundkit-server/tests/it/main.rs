@@ -4,6 +4,7 @@
 //! * `operations`: what holds for every operation, looped over the registry.
 //! * `stories`: what happens to refunds, told from outside.
 //! * `processors`: the contract of a processor, over HTTP.
+//! * `simulation`: all of it at once, with everything going wrong.
 //! * `store`: the rows.
 //! * `binary`: the program itself, with its commands and its end.
 //! * `tidy`: the style of the house, as tests.
@@ -14,6 +15,7 @@ mod bad_input;
 mod binary;
 mod operations;
 mod processors;
+mod simulation;
 mod store;
 mod stories;
 mod support;

@@ -39,6 +39,22 @@ impl Default for Timeouts {
     }
 }
 
+/// Carries requests in place of the network: how a simulation puts itself where the processor is.
+#[async_trait::async_trait]
+pub trait Carrier: Send + Sync {
+    /// Carries one request, and brings back the answer or says why there is none.
+    async fn carry(&self, request: reqwest::Request) -> Result<reqwest::Response, NotCarried>;
+}
+
+/// Why a carrier brings back no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotCarried {
+    /// Nothing was sent.
+    NotReached,
+    /// Something may have arrived; no answer came back.
+    Cut,
+}
+
 /// Idle connections kept for each host.
 const IDLE_CONNECTIONS_MAX: usize = 32;
 /// How long an idle connection is kept: less than servers usually keep theirs, so that few requests meet a closed one.

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rusqlite::OpenFlags;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Handle, Kind};
@@ -22,15 +21,11 @@ pub(in crate::store) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    /// `kind` says whether other work waits on the threads that these read on.
+    pub(in crate::store) fn open(path: &Path, kind: Kind) -> Result<Self, StoreError> {
         let mut idle = Vec::with_capacity(limits::READERS_MAX);
         for _ in 0..limits::READERS_MAX {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
-            sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
-            sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
-            super::keep_plans(&sqlite)?;
-            idle.push(Connection::Sqlite(Handle::new(sqlite, Kind::Reader)));
+            idle.push(Connection::Sqlite(Handle::open_to_read(path, kind)?));
         }
         Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(limits::READERS_MAX)) })
     }

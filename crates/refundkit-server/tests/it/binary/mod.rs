@@ -4,6 +4,7 @@
 //! * `dev`: the first minute.
 //! * `installation`: `setup`, `serve`, and the files they make.
 //! * `crash`: a process that dies in the middle.
+//! * `torture`: many that die, again and again, while everybody asks.
 //! * `commands`: the commands that speak to a server.
 //! * `failures`: how commands fail, and what they do not tell.
 
@@ -13,3 +14,4 @@ mod dev;
 mod failures;
 mod installation;
 mod program;
+mod torture;

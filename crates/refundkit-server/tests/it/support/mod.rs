@@ -10,6 +10,8 @@ use refundkit_sandbox::{DEV_SECRET_KEY, FaultRule, Sandbox, SandboxOptions};
 use refundkit_server::{
     app::{App, Parts},
     config::{DataConfig, DatabaseUrl},
+    env::Env,
+    limits,
     server::Server,
     setup::{self, FirstOrganization},
     store::{StoreError, Tenant, api_keys, api_keys::NewApiKey},
@@ -293,11 +295,14 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
     };
     let (store, vault) = setup::open(&data).await.unwrap();
     App::start(Parts {
+        env: Env::default(),
         store,
         vault,
         stripe_api_base: sandbox_url.to_owned(),
+        stripe_carrier: None,
         submit_deadline: setting.submit_deadline,
         schedule: Schedule::sped_up(SPEEDUP),
+        worker_rest_max: limits::WORKER_REST_MAX,
         rate_limit: setting.rate_limit,
     })
 }

@@ -83,10 +83,15 @@ impl Postgres {
 
     /// Makes an empty database.
     pub(crate) fn new_database(&self) -> DatabaseUrl {
+        parse_database_url(&self.new_database_url()).unwrap()
+    }
+
+    /// Makes an empty database; answers its address.
+    pub(crate) fn new_database_url(&self) -> String {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("refundkit_{}", MADE.fetch_add(1, Ordering::Relaxed));
         self.psql("postgres", &format!("CREATE DATABASE {name}"));
-        parse_database_url(&self.url(&name)).unwrap()
+        self.url(&name)
     }
 
     /// The address of a database.

@@ -2,14 +2,14 @@
 //!
 //! What a reply means lives in `errors` and `retry`; nothing here knows what a refund is. Keys and bodies are never logged.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 
 use crate::processors::{
     ambient,
-    http::Timeouts,
+    http::{Carrier, NotCarried, Timeouts},
     stripe::{
         answers::Answer,
         keys::StripeKey,
@@ -40,14 +40,22 @@ pub(super) struct Exchange {
 }
 
 /// How Stripe is reached, and how patiently.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Wire {
     pub(super) client: reqwest::Client,
+    /// What carries requests in place of the network.
+    pub(super) carrier: Option<Arc<dyn Carrier>>,
     pub(super) key: StripeKey,
     /// Without a slash at its end.
     pub(super) api_base: String,
     pub(super) timeouts: Timeouts,
     pub(super) retries_max: u32,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("key", &self.key).field("api_base", &self.api_base).finish_non_exhaustive()
+    }
 }
 
 impl Wire {
@@ -72,7 +80,9 @@ impl Wire {
             tries_made += 1;
             // A try that has no time left to connect would only turn "never reached" into doubt.
             let in_time = |delay| Instant::now() + delay + self.timeouts.connect < deadline;
-            match retry::next_delay(&reply, tries_made, ambient::jitter_percent()) {
+            // A simulation runs the same way every time.
+            let jitter_percent = if self.carrier.is_some() { 100 } else { ambient::jitter_percent() };
+            match retry::next_delay(&reply, tries_made, jitter_percent) {
                 Some(delay) if tries_made <= retries_max && in_time(delay) => {
                     earlier_in_doubt |= retry::proof(&reply) == Proof::None;
                     sleep(delay).await;
@@ -102,12 +112,9 @@ impl Wire {
     }
 
     async fn send(&self, request: &Request) -> Reply {
-        let mut response = match self.built(request).send().await {
+        let mut response = match self.response(request).await {
             Ok(response) => response,
-            Err(error) if error.is_connect() || error.is_builder() => {
-                return Reply::NotReached { message: format!("Stripe could not be reached: {}.", root_cause(&error)) };
-            }
-            Err(error) => return self.lost(&error, None, None),
+            Err(reply) => return reply,
         };
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let mut answer = Answer {
@@ -130,6 +137,30 @@ impl Wire {
                 Err(error) => return self.lost(&error, Some(answer.status), answer.request_id),
             }
         }
+    }
+
+    /// The answer, as far as its headers.
+    async fn response(&self, request: &Request) -> Result<reqwest::Response, Reply> {
+        let not_reached = |error: &reqwest::Error| Reply::NotReached {
+            message: format!("Stripe could not be reached: {}.", root_cause(error)),
+        };
+        let Some(carrier) = &self.carrier else {
+            return self.built(request).send().await.map_err(|error| {
+                if error.is_connect() || error.is_builder() {
+                    not_reached(&error)
+                } else {
+                    self.lost(&error, None, None)
+                }
+            });
+        };
+        let built = self.built(request).build().map_err(|error| not_reached(&error))?;
+        carrier.carry(built).await.map_err(|error| match error {
+            NotCarried::NotReached => Reply::NotReached { message: "Stripe could not be reached.".to_owned() },
+            NotCarried::Cut => {
+                let message = "The connection to Stripe broke before its answer arrived.".to_owned();
+                Reply::NoAnswer { message, status: None, request_id: None }
+            }
+        })
     }
 
     fn built(&self, request: &Request) -> reqwest::RequestBuilder {

@@ -14,7 +14,7 @@ mod requests;
 mod retry;
 pub mod webhook;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -31,7 +31,7 @@ pub use self::{
     keys::{API_BASE, KEY_CHARACTERS_MAX, StripeKey},
     requests::{API_VERSION, REFUND_ID_METADATA_KEY, stripe_reason},
 };
-pub use crate::processors::http::Timeouts;
+pub use crate::processors::http::{Carrier, NotCarried, Timeouts};
 use crate::{
     Environment, Error, ErrorCode, ProcessorName, RefundId, StripeConnect, TransactionId,
     processor::{Charge, Outcome, PreparedRefund, ProcessorError, ProcessorErrorKind, ProcessorRefund, RefundRequest},
@@ -99,6 +99,7 @@ impl StripeProcessor {
             environment: None,
             timeouts: Timeouts::DEFAULT,
             retries_max: RETRIES_DEFAULT,
+            carrier: None,
         }
     }
 
@@ -277,7 +278,7 @@ fn nothing_paid(id: &TransactionId) -> ProcessorError {
 }
 
 /// Settings of a [`StripeProcessor`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct StripeProcessorBuilder {
     secret_key: SecretString,
@@ -286,9 +287,22 @@ pub struct StripeProcessorBuilder {
     environment: Option<Environment>,
     timeouts: Timeouts,
     retries_max: u32,
+    carrier: Option<Arc<dyn Carrier>>,
+}
+
+impl fmt::Debug for StripeProcessorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeProcessorBuilder").field("api_base", &self.api_base).finish_non_exhaustive()
+    }
 }
 
 impl StripeProcessorBuilder {
+    /// What carries requests in place of the network, for simulations.
+    pub fn carrier(mut self, carrier: Arc<dyn Carrier>) -> Self {
+        self.carrier = Some(carrier);
+        self
+    }
+
     /// Where Stripe is, for a sandbox: `https://api.stripe.com` unless said. Live keys go nowhere else.
     pub fn api_base(mut self, url: impl Into<String>) -> Self {
         self.api_base = url.into();
@@ -337,6 +351,7 @@ impl StripeProcessorBuilder {
         let timeouts = self.timeouts.consistent();
         let wire = Wire {
             client: http::client(&timeouts)?,
+            carrier: self.carrier,
             key,
             api_base: api_base.as_str().trim_end_matches('/').to_owned(),
             timeouts,
