@@ -95,12 +95,7 @@ fn tell(found: &Found) -> String {
 fn tell_one(report: &Report) -> String {
     let Report { connection_id, environment, since, compared, listed, drift_count, .. } = report;
     let mut text = format!(
-        "{connection_id} ({environment}) since {since}: {compared} refunds compared, {listed} at the processor, {}\n",
-        match drift_count {
-            0 => "no difference".to_owned(),
-            1 => "1 difference".to_owned(),
-            many => format!("{many} differences"),
-        }
+        "{connection_id} ({environment}) since {since}: compared {compared}, at the processor {listed}, differences {drift_count}\n"
     );
     if !report.drift.is_empty() {
         let rows = report.drift.iter().map(|drift| {

@@ -174,8 +174,6 @@ pub async fn claim_looks(
             WHERE kind = 'poll' AND connection_id = $1 AND external_created_at < $2
             ORDER BY external_created_at DESC LIMIT $4) AS neighbours
         WHERE look_from <= $3 AND refund_id <> $5";
-    const CLAIM: &str = "UPDATE jobs SET run_at = $3, look_from = $3, wanted_at = NULL
-        WHERE refund_id = $1 AND run_at = $2";
     let first = [FIRST, connection.taking_free_rows()].concat();
     let Some(first) = connection.fetch_optional(&first, params![connection_id, now], look).await? else {
         return Ok(Vec::new());
@@ -191,13 +189,39 @@ pub async fn claim_looks(
             wanted.truncate(most);
         }
     }
-    let mut claimed = Vec::with_capacity(wanted.len());
-    for look in wanted {
-        if connection.execute(CLAIM, params![look.refund_id, look.run_at, leased_until]).await? == 1 {
-            claimed.push(look);
+    take_looks(connection, connection_id, &wanted, now, leased_until).await
+}
+
+/// Takes these looks and what else lies between them and may be looked at, in one statement. Answers those that were free.
+async fn take_looks(
+    connection: &mut Connection,
+    connection_id: ConnectionId,
+    wanted: &[Look],
+    now: Timestamp,
+    leased_until: Timestamp,
+) -> Result<Vec<Look>, StoreError> {
+    const BETWEEN: &str = "UPDATE jobs SET run_at = $5, look_from = $5, wanted_at = NULL
+        WHERE kind = 'poll' AND connection_id = $1 AND external_created_at >= $2 AND external_created_at <= $3
+            AND look_from <= $4
+        RETURNING refund_id, external_created_at";
+    const ONE: &str = "UPDATE jobs SET run_at = $3, look_from = $3, wanted_at = NULL
+        WHERE refund_id = $1 AND look_from <= $2 RETURNING refund_id, external_created_at";
+    let places = || wanted.iter().filter_map(|look| look.external_created_at);
+    // One that came between the choice and the taking is due now, for all that is known.
+    let read = |row: &Row<'_>| {
+        let (refund_id, external_created_at) =
+            (row.parse("refund_id")?, row.optional_timestamp("external_created_at")?);
+        let before = wanted.iter().find(|look| look.refund_id == refund_id).copied();
+        Ok(before.unwrap_or(Look { refund_id, run_at: now, look_from: now, external_created_at }))
+    };
+    match (places().min(), places().max(), wanted) {
+        (Some(oldest), Some(newest), _) => {
+            let params = params![connection_id, oldest, newest, now, leased_until];
+            connection.fetch_all(BETWEEN, params, read).await
         }
+        (_, _, [first, ..]) => connection.fetch_all(ONE, params![first.refund_id, now, leased_until], read).await,
+        _ => Ok(Vec::new()),
     }
-    Ok(claimed)
 }
 
 /// Gives a claimed look back as it was, unless something moved it meanwhile.
