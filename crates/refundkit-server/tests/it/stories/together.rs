@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use refundkit_sandbox::{Fault, FaultRule, Method as SandboxMethod};
-use refundkit_server::store::{StoreError, jobs};
+use refundkit_server::store::{StoreError, connections, jobs, jobs::Look};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -67,10 +67,35 @@ async fn a_hundred_looks_are_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neighbours_that_are_due_soon_come_along_and_those_just_looked_at_do_not() {
+async fn neighbours_that_are_due_soon_come_along_in_the_same_call() {
     let stage = stage().await;
     let refunds = refunds(&stage, 10).await;
-    // Just made: the next look is a day away, so that nobody keeps it company.
+    let (tenant, now) = (stage.tenant().await, stage.app.env.now());
+    let soon: Vec<_> = refunds[1..].iter().map(|(id, _)| id.parse().unwrap()).collect();
+    let followed = connections::list_followed(&mut stage.app.store.read().await.unwrap()).await.unwrap();
+    let connection_id = followed[0].1;
+    let put = stage.app.store.write::<_, StoreError, _>(move |connection| {
+        Box::pin(async move {
+            for refund_id in soon {
+                let run_at = now.plus_millis(60 * 60 * 1000);
+                let look = Look { refund_id, run_at, look_from: now, external_created_at: None };
+                jobs::put_look(connection, tenant, connection_id, &look).await?;
+            }
+            Ok(())
+        })
+    });
+    put.await.unwrap();
+    let (neighbour, external) = &refunds[9];
+    stage.control(Method::POST, &format!("/_sandbox/refunds/{external}/fail"), None).await;
+    look_at_all(&stage, &refunds[..1]).await;
+    stage.until(neighbour, "failed").await;
+    assert_eq!(looks(&stage).await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbours_that_were_just_looked_at_stay_where_they_are() {
+    let stage = stage().await;
+    let refunds = refunds(&stage, 10).await;
     look_at_all(&stage, &refunds[..1]).await;
     while looks(&stage).await != (0, 1) {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -104,10 +129,10 @@ async fn among_strangers_a_look_never_costs_more_than_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_stripe_does_not_list_is_asked_for_alone() {
+async fn a_list_that_cannot_be_read_loses_nothing() {
     let stage = stage().await;
     let refunds = refunds(&stage, 3).await;
-    // Half a page: the list is cut off by a fault, so that it brings nothing that can be read.
+    // The list cannot be read this time.
     stage.fault(&FaultRule::once(SandboxMethod::Get, "/v1/refunds", Fault::Unreadable)).await;
     let (id, external) = &refunds[1];
     stage.control(Method::POST, &format!("/_sandbox/refunds/{external}/fail"), None).await;
