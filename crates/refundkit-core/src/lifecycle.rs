@@ -20,6 +20,7 @@ use refundkit::{
     processor::{Outcome, ProcessorError, ProcessorRefund},
 };
 
+pub use report::agrees;
 pub use state::{Accepted, State, Submission};
 pub use submission::{FORGOTTEN_AFTER_MS, FORGOTTEN_MARGIN_MS, SUBMIT_WITHIN_MS};
 
@@ -209,7 +210,7 @@ pub fn decide(
         Command::LookedFor(found) => Ok(case.looked_for(found)),
         Command::LookFailed(error) => Ok(case.look_failed(&error)),
         Command::Observed(refund) => Ok(case.reported(&refund, None)),
-        Command::ObserveFailed(error) => Ok(case.unchanged().not_before(error.retry_after_ms, now)),
+        Command::ObserveFailed(error) => Ok(case.observe_failed(&error)),
         Command::RequestCancel => case.request_cancel(),
         Command::CancelAnswered(outcome) => Ok(case.cancel_answered(outcome)),
     }
@@ -227,6 +228,15 @@ struct Case<'a> {
 impl Case<'_> {
     fn unchanged(self) -> Decision {
         self.becomes(self.state.clone(), Vec::new())
+    }
+
+    /// A refusal will be the same tomorrow; silence may be over in a moment.
+    fn observe_failed(self, error: &ProcessorError) -> Decision {
+        let mut decision = self.unchanged();
+        if let Some(job) = decision.job.as_mut().filter(|_| !error.kind.is_refusal()) {
+            job.run_at = job.run_at.min(self.schedule.failed_look_again_at(self.now));
+        }
+        decision.not_before(error.retry_after_ms, self.now)
     }
 
     fn becomes(self, state: State, events: Vec<NewEvent>) -> Decision {

@@ -34,6 +34,13 @@ pub const POLL_LATER_MS_MAX: i64 = 6 * HOUR_MS - 15 * MINUTE_MS;
 /// The delay between two looks at a refund that somebody asked to take back, and between two attempts to do so.
 pub const CANCEL_DELAY_MS: i64 = 30 * SECOND_MS;
 
+/// The longest delay after a look that the processor did not answer.
+pub const FAILED_LOOK_DELAY_MS_MAX: i64 = 15 * MINUTE_MS;
+/// The shortest time between two looks at one refund that a processor's news ask for.
+pub const NEWS_DELAY_MS: i64 = MINUTE_MS;
+/// The part of a wait at whose end a look in company is welcome: the last quarter.
+const EARLY_SHARE: i64 = 4;
+
 /// The delay between two looks at a completed refund.
 pub const COMPLETED_DELAY_MS: i64 = DAY_MS;
 /// How long a completed refund is looked at: Stripe takes a success back up to 30 days later
@@ -57,6 +64,15 @@ impl Schedule {
     /// on the length of a call is never divided.
     pub const fn sped_up(speedup: u32) -> Self {
         Self { speedup: if speedup == 0 { 1 } else { speedup } }
+    }
+
+    /// The time between two comparisons of our books with a processor's.
+    pub const RECONCILE_DELAY_MS: i64 = DAY_MS;
+
+    /// Books that were compared at this time or before are to be compared again now.
+    pub fn reconciled_before(&self, now: Timestamp) -> Timestamp {
+        let delay_ms = self.after(Self::RECONCILE_DELAY_MS, now).millis_since(now);
+        now.plus_millis(delay_ms.saturating_neg())
     }
 
     /// When to submit again after `attempts` attempts: 2 s, 5 s, 15 s, 60 s, then twice the one before, at most 15 minutes.
@@ -103,6 +119,16 @@ impl Schedule {
         is_watched(settled_at, now).then(|| self.after(COMPLETED_DELAY_MS, now))
     }
 
+    /// When to look again after a look that the processor did not answer, at the latest.
+    pub fn failed_look_again_at(&self, now: Timestamp) -> Timestamp {
+        self.after(FAILED_LOOK_DELAY_MS_MAX, now)
+    }
+
+    /// When news may ask for a look again, that asked for one at `asked_at`.
+    pub fn news_again_at(&self, asked_at: Timestamp) -> Timestamp {
+        self.after(NEWS_DELAY_MS, asked_at)
+    }
+
     fn after(self, delay_ms: i64, now: Timestamp) -> Timestamp {
         let delay_ms = delay_ms.checked_div(i64::from(self.speedup)).unwrap_or(delay_ms);
         now.plus_millis(delay_ms.max(DELAY_MS_MIN))
@@ -112,6 +138,12 @@ impl Schedule {
 /// Whether a refund completed at `settled_at` is still looked at.
 fn is_watched(settled_at: Timestamp, now: Timestamp) -> bool {
     now.millis_since(settled_at) < COMPLETED_WATCH_MS
+}
+
+/// From when on a look that is planned for `run_at` may be made early, because its neighbours are looked at in the same call.
+pub const fn look_from(run_at: Timestamp, now: Timestamp) -> Timestamp {
+    let wait_ms = run_at.millis_since(now);
+    if wait_ms <= 0 { run_at } else { run_at.plus_millis((wait_ms / EARLY_SHARE).saturating_neg()) }
 }
 
 /// Puts an instant off until the pause is over that a processor asked for.

@@ -14,11 +14,13 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    budget::Budgets,
     env::Env,
     interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
     limits,
     store::Store,
     vault::Vault,
+    workers::watch::Densities,
 };
 
 /// What every handler and worker shares.
@@ -33,6 +35,12 @@ pub struct App {
     pub stripe_api_base: String,
     /// What carries requests to Stripe in place of the network.
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
+    /// Where people and processors reach the server: without a slash at its end.
+    pub public_url: String,
+    /// The budgets of background calls.
+    pub budgets: Budgets,
+    /// How close together the refunds of each connection lie at its processor.
+    pub densities: Densities,
     /// How long a create waits for the processor.
     pub submit_deadline: Duration,
     /// When to look at refunds again.
@@ -51,6 +59,8 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// Wakes the workers: a job was put that may be due sooner than they think.
     pub job_put: Arc<Notify>,
+    /// Wakes the worker that digests notifications: one was stored.
+    pub notified: Notify,
     /// Places for operations that run at the same time.
     pub places: Semaphore,
     /// Whether requests are turned away because the process is ending.
@@ -69,6 +79,10 @@ pub struct Parts {
     pub stripe_api_base: String,
     /// What carries requests to Stripe in place of the network: for simulations.
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
+    /// Where people and processors reach the server.
+    pub public_url: String,
+    /// Background calls a second for each connection: none for the default, 0 for no limit.
+    pub stripe_rate: Option<u32>,
     /// How long a create waits for the processor.
     pub submit_deadline: Duration,
     /// Divides the schedules.
@@ -90,6 +104,9 @@ impl App {
             vault: parts.vault,
             stripe_api_base: parts.stripe_api_base,
             stripe_carrier: parts.stripe_carrier,
+            public_url: parts.public_url.trim_end_matches('/').to_owned(),
+            budgets: Budgets::new(parts.stripe_rate),
+            densities: Densities::default(),
             submit_deadline: parts.submit_deadline,
             schedule: parts.schedule,
             worker_rest_max: parts.worker_rest_max,
@@ -98,6 +115,7 @@ impl App {
             tasks: TaskTracker::new(),
             shutdown,
             job_put: Arc::new(Notify::new()),
+            notified: Notify::new(),
             places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
             draining: AtomicBool::new(false),
         })

@@ -1,6 +1,9 @@
 //! Settings of a server: each declared once, as a flag and an environment variable of the same name.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use secrecy::SecretString;
@@ -16,9 +19,13 @@ pub struct Config {
     #[command(flatten)]
     pub data: DataConfig,
 
-    /// Where Stripe is. Live keys are only ever sent to the real one.
-    #[arg(long, env = "REFUNDKIT_STRIPE_API_BASE", default_value = "https://api.stripe.com")]
-    pub stripe_api_base: String,
+    /// Everything about Stripe.
+    #[command(flatten)]
+    pub stripe: StripeConfig,
+
+    /// How people and Stripe reach this server, such as https://refunds.example.com; from the listener when nothing is said.
+    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_parser = parse_public_url)]
+    pub public_url: Option<String>,
 
     /// Requests a minute for each API key; 0 for no limit.
     #[arg(long, env = "REFUNDKIT_RATE_LIMIT", default_value_t = 600)]
@@ -35,6 +42,19 @@ pub struct Config {
     /// Where metrics are served to Prometheus: an address on this machine, or `off`.
     #[arg(long, env = "REFUNDKIT_METRICS_LISTEN", default_value = "127.0.0.1:9464", value_parser = parse_metrics_listen)]
     pub metrics_listen: MetricsListen,
+}
+
+/// The settings that say where Stripe is and how often it may be asked.
+#[derive(Debug, Clone, Args)]
+pub struct StripeConfig {
+    /// Where Stripe is. Live keys are only ever sent to the real one.
+    #[arg(long, env = "REFUNDKIT_STRIPE_API_BASE", default_value = "https://api.stripe.com")]
+    pub stripe_api_base: String,
+
+    /// Background calls to Stripe a second, for each connection and process (polls, re-fetches, comparing): 10 in test and 40 in
+    /// live when nothing is said, 0 for no limit. Creates are never delayed by it.
+    #[arg(long, env = "REFUNDKIT_STRIPE_RATE", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub stripe_rate: Option<u32>,
 }
 
 /// The settings that say where data is and how it is sealed.
@@ -67,6 +87,30 @@ pub enum DatabaseUrl {
         /// Its address, with the password.
         url: SecretString,
     },
+}
+
+/// An address that paths can be put behind.
+fn parse_public_url(text: &str) -> Result<String, String> {
+    let url: http::Uri =
+        text.parse().map_err(|_| "expected an address such as https://refunds.example.com".to_owned())?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty());
+    if is_web && url.query().is_none() && !text.contains(['#', '@']) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("expected http:// or https://, a host, and nothing behind a ? or #".to_owned())
+    }
+}
+
+/// How a server is reached that listens here, when nothing else is said.
+pub fn address_of(listener: SocketAddr) -> String {
+    let mut address = listener;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}")
 }
 
 /// Parses `sqlite://path` or `postgres://…`. What is wrong is said without the address: it may hold a password.

@@ -5,6 +5,7 @@
 //! and randomness, only `error` knows HTTP statuses, only `store` speaks SQL.
 
 pub mod app;
+pub mod budget;
 pub mod config;
 pub mod env;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod metrics;
 pub mod processors;
 pub mod progress;
+pub mod reconcile;
 pub mod registry;
 pub mod server;
 pub mod setup;

@@ -38,6 +38,45 @@ pub const WORKER_REST_MAX: Duration = Duration::from_secs(1);
 /// How long shutting down waits for what is under way, before it hands it back.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(35);
 
+/// How many refunds are looked at in one list call: the most that Stripe puts on a page.
+pub const LOOKS_TOGETHER_MAX: u32 = 100;
+/// How many list calls and single looks are under way at once.
+pub const LOOKS_AT_ONCE_MAX: usize = 16;
+/// How many connections are asked for due looks in one round.
+pub const CONNECTIONS_CLAIMED_MAX: i64 = 256;
+/// How many answers to looks are recorded in one transaction: few enough that a create does not feel them.
+pub const LOOKS_RECORDED_MAX: usize = 25;
+/// How many refunds are read at once because of notifications.
+pub const NEWS_ASKED_MAX: usize = 4;
+/// After so many single looks, a connection whose refunds lie far apart is tried with a list again.
+pub const SINGLE_LOOKS_MAX: u32 = 32;
+/// Background calls a second for each connection unless said otherwise: a fraction of what Stripe allows an account, so that
+/// creates and the merchant's own calls have the rest (<https://docs.stripe.com/rate-limits>).
+pub const STRIPE_RATE_TEST: u32 = 10;
+/// The same, with real money.
+pub const STRIPE_RATE_LIVE: u32 = 40;
+/// The first pause after a processor says that it is asked too often; it doubles with each further time.
+pub const BACK_OFF_MS_MIN: i64 = 1_000;
+/// The longest such pause, unless the processor asks for more.
+pub const BACK_OFF_MS_MAX: i64 = 60_000;
+
+/// The largest notification that is read; Stripe's are a few KiB.
+pub const NOTIFICATION_BYTES_MAX: usize = refundkit::processors::stripe::webhook::PAYLOAD_BYTES_MAX;
+/// The longest id or type that is kept of a notification, by Stripe's rule for ids.
+pub const EXTERNAL_ID_CHARACTERS_MAX: usize = 255;
+/// How long a replaced webhook secret stays valid.
+pub const WEBHOOK_SECRET_OVERLAP_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long notifications are kept, digested or not: as long as Stripe keeps its events.
+pub const NOTIFICATION_DAYS: i64 = 30;
+/// Notifications claimed at once to be digested.
+pub const NOTIFICATIONS_DIGESTED_MAX: i64 = 64;
+/// Notifications digested at the same time.
+pub const NOTIFICATIONS_AT_ONCE_MAX: usize = 8;
+/// How often it is asked whether a day has passed since books were last compared.
+pub const RECONCILE_REST: Duration = Duration::from_secs(10);
+/// Refunds made elsewhere that one comparison tells of one by one; more are counted.
+pub const DRIFT_TOLD_MAX: usize = 1000;
+
 /// Units of work that may wait for the writer.
 pub const WRITES_QUEUED_MAX: usize = 4096;
 /// Units of work committed together.

@@ -14,7 +14,17 @@ pub const REQUEST_SECONDS: &str = "refundkit_request_seconds";
 pub const REFUND_EVENTS: &str = "refundkit_refund_events_total";
 /// Counter: answers of a processor to submissions, by `outcome`.
 pub const SUBMISSIONS: &str = "refundkit_submissions_total";
-/// Gauge: jobs that are due and not done.
+/// Counter: calls to a processor that nobody waits for, by `kind`.
+pub const BACKGROUND_CALLS: &str = "refundkit_background_calls_total";
+/// Counter: notifications of processors, by `verdict`: what became of them at the door.
+pub const NOTIFICATIONS: &str = "refundkit_notifications_total";
+/// Counter: notifications that were digested, by `outcome`.
+pub const NOTIFICATIONS_DIGESTED: &str = "refundkit_notifications_digested_total";
+/// Counter: differences found between our books and a processor's, by `kind`.
+pub const DRIFT: &str = "refundkit_drift_total";
+/// Gauge: by how many seconds the longest due look is late.
+pub const LOOKS_LATE_SECONDS: &str = "refundkit_looks_late_seconds";
+/// Gauge: refunds that are to be submitted now.
 pub const JOBS_DUE: &str = "refundkit_jobs_due";
 /// Gauge: things since the start that a person should look at; each was one ERROR line in the log.
 pub const ALARMS: &str = "refundkit_alarms";
@@ -48,7 +58,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Seconds from request to answer, by operation");
     describe_counter!(REFUND_EVENTS, "Refund events written, by type");
     describe_counter!(SUBMISSIONS, "Answers of a processor to submissions, by outcome");
-    describe_gauge!(JOBS_DUE, "Jobs that are due and not done");
+    describe_counter!(BACKGROUND_CALLS, "Calls to a processor that nobody waits for, by kind");
+    describe_counter!(NOTIFICATIONS, "Notifications of processors, by what became of them at the door");
+    describe_counter!(NOTIFICATIONS_DIGESTED, "Notifications digested, by outcome");
+    describe_counter!(DRIFT, "Differences found between our books and a processor's, by kind");
+    describe_gauge!(LOOKS_LATE_SECONDS, Unit::Seconds, "By how much the longest due look at a refund is late");
+    describe_gauge!(JOBS_DUE, "Refunds that are to be submitted now");
     describe_gauge!(ALARMS, "Things since the start that a person should look at");
     describe_counter!(VIOLATIONS, "Promises found broken, by invariant");
     for invariant in INVARIANTS {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use refundkit::{
     ConnectionId, ConnectionStatus, ErrorCode, ProcessorConnection, ProcessorName, StripeConnect,
-    processors::{PaymentProcessor, StripeProcessor, stripe::Timeouts},
+    processors::{
+        PaymentProcessor, StripeProcessor,
+        stripe::{RETRIES_DEFAULT, Timeouts},
+    },
 };
 use secrecy::SecretString;
 
@@ -20,14 +23,46 @@ pub fn binding(id: ConnectionId) -> String {
     format!("connections/{id}/secret_key")
 }
 
+/// What sealed webhook secrets are bound to: they open for this row only.
+pub fn webhook_binding(id: ConnectionId) -> String {
+    format!("connections/{id}/webhook_secret")
+}
+
+/// The secrets that a notification may be signed with now: none, one, or two while one is being replaced.
+pub fn webhook_secrets(app: &App, stored: &StoredConnection) -> Result<Vec<SecretString>, Error> {
+    let (secrets, now) = (&stored.webhook_secrets, app.env.now());
+    let before = secrets.before.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
+    let binding = webhook_binding(stored.connection.id);
+    let open = |sealed: &Vec<u8>| app.vault.open(&binding, sealed).map_err(Error::internal);
+    secrets.sealed.iter().chain(before).map(open).collect()
+}
+
+/// How patiently a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Repeated within the call: somebody waits for it.
+    Insistent,
+    /// Made once: it is counted against the background's budget, and comes again by itself.
+    Background,
+}
+
 /// Opens a connection's credential and makes a processor that uses it.
 pub fn open(app: &App, tenant: Tenant, stored: &StoredConnection) -> Result<Arc<dyn PaymentProcessor>, Error> {
+    open_with(app, tenant, stored, Patience::Insistent)
+}
+
+fn open_with(
+    app: &App,
+    tenant: Tenant,
+    stored: &StoredConnection,
+    patience: Patience,
+) -> Result<Arc<dyn PaymentProcessor>, Error> {
     let id = stored.connection.id;
     let secret_key = app
         .vault
         .open(&binding(id), &stored.sealed_secret_key)
         .map_err(|error| Error::internal(format!("the credential of {id} does not open: {error}")))?;
-    make(app, tenant, stored.connection.processor, secret_key, stored.connection.connect.clone())
+    make_with(app, tenant, stored.connection.processor, secret_key, stored.connection.connect.clone(), patience)
 }
 
 /// Makes a processor from a credential in hand. `environment_mismatch` and `validation_error` when the key is of the wrong kind.
@@ -38,12 +73,28 @@ pub fn make(
     secret_key: SecretString,
     connect: Option<StripeConnect>,
 ) -> Result<Arc<dyn PaymentProcessor>, Error> {
+    make_with(app, tenant, name, secret_key, connect, Patience::Insistent)
+}
+
+fn make_with(
+    app: &App,
+    tenant: Tenant,
+    name: ProcessorName,
+    secret_key: SecretString,
+    connect: Option<StripeConnect>,
+    patience: Patience,
+) -> Result<Arc<dyn PaymentProcessor>, Error> {
     match name {
         ProcessorName::Stripe => {
+            let retries = match patience {
+                Patience::Insistent => RETRIES_DEFAULT,
+                Patience::Background => 0,
+            };
             let mut builder = StripeProcessor::builder(secret_key)
                 .environment(tenant.environment)
                 .api_base(&app.stripe_api_base)
                 .connect(connect.unwrap_or_default())
+                .max_retries(retries)
                 .timeouts(Timeouts { total: limits::PROCESSOR_CALL_MAX, ..Timeouts::DEFAULT });
             if let Some(carrier) = &app.stripe_carrier {
                 builder = builder.carrier(Arc::clone(carrier));
@@ -116,10 +167,15 @@ pub fn changed_meanwhile() -> Error {
 }
 
 /// The processor of a connection by its id, whatever its status: open refunds are followed to their end.
-pub async fn of_connection(app: &App, tenant: Tenant, id: ConnectionId) -> Result<Arc<dyn PaymentProcessor>, Error> {
+pub async fn of_connection(
+    app: &App,
+    tenant: Tenant,
+    id: ConnectionId,
+    patience: Patience,
+) -> Result<Arc<dyn PaymentProcessor>, Error> {
     let stored = {
         let mut connection = app.store.read().await?;
         connections::get(&mut connection, tenant, id).await.map_err(|error: StoreError| Error::from(error))?
     };
-    open(app, tenant, &stored)
+    open_with(app, tenant, &stored, patience)
 }

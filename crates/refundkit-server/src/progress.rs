@@ -1,25 +1,31 @@
 //! The one road on which a refund moves: load it, let the rules decide, record the decision. All in one transaction.
 //!
-//! Answers to our calls, polls and cancellations all come through [`apply`]. The rules are in `refundkit_core`; the calls to
+//! Answers to our calls, looks (planned or asked for by news), comparisons and cancellations all come through [`apply`]. The rules are in `refundkit_core`; the calls to
 //! processors are the handlers' and the workers'.
 
+use std::sync::Arc;
+
 use refundkit::{
-    RefundEvent, RefundEventType, RefundId, RefundStatus,
+    RefundEvent, RefundEventType, RefundId, RefundStatus, Timestamp,
     event::{Actor, ActorType},
     processor::Outcome,
 };
 use refundkit_core::{
     invariants,
-    lifecycle::{self, Command, JobKind, NewEvent, Rejection, Subject},
+    lifecycle::{self, Command, Job, JobKind, NewEvent, Rejection, Subject},
+    schedule,
 };
 
 use crate::{
     app::App,
     error::Error,
+    limits,
     metrics::{self, REFUND_EVENTS},
     registry::{Caller, Claim},
     store::{
-        Connection, Lock, StoreError, Tenant, idempotency_keys, jobs, refund_events, refunds,
+        Connection, Lock, StoreError, Tenant, idempotency_keys, jobs,
+        jobs::Look,
+        refund_events, refunds,
         refunds::{Refusal, StoredRefund},
     },
 };
@@ -62,69 +68,146 @@ pub fn subject(refund: &StoredRefund) -> Subject {
 /// Loads the refund, decides what the command does to it, and records that: state, audit trail, next job, and the
 /// idempotency key that the command came under. Answers the refund as it is then.
 pub async fn apply(
-    app: &std::sync::Arc<App>,
+    app: &Arc<App>,
     tenant: Tenant,
     id: RefundId,
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
 ) -> Result<StoredRefund, NotApplied> {
-    let shared = std::sync::Arc::clone(app);
-    let (refund, alarm, wakes) = app
+    let shared = Arc::clone(app);
+    let applied = app
         .store
         .write(move |connection| {
-            Box::pin(async move {
-                let app = shared;
-                connection.lock(&Lock::Refund(id)).await?;
-                let found = refunds::find(connection, tenant, id).await?;
-                let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
-                let now = app.env.now();
-                let (refused, only_asks) = (refusal(&command), matches!(command, Command::RequestCancel));
-                let decision = lifecycle::decide(&subject(&refund), &refund.state, command, &app.schedule, now)
-                    .map_err(NotApplied::Rejected)?;
-                let before = refund.state.status();
-                let held = invariants::status_moves_as_documented(id, before, decision.state.status())
-                    .and_then(|()| invariants::open_is_watched(id, decision.state.status(), decision.job.as_ref()));
-                if let Err(violation) = held {
-                    metrics::violated(Some(id), &violation);
-                    return Err(NotApplied::Failed(Error::internal(violation)));
-                }
-                if decision.state != refund.state {
-                    refund.state = decision.state;
-                    refund.updated_at = now;
-                    if refund.state.status() == RefundStatus::Failed && refund.state.external_refund_id().is_none() {
-                        refund.refusal = refused;
-                    }
-                    refunds::update_state(connection, &refund).await?;
-                }
-                for event in decision.events {
-                    record(connection, &app, &refund, Some(before), event, actor.clone()).await?;
-                }
-                // Workers look again within their rest: only what is due before that is worth waking them for.
-                let rest_ms = i64::try_from(app.worker_rest_max.as_millis()).unwrap_or(i64::MAX);
-                let wakes = decision.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
-                match decision.job {
-                    Some(job) => jobs::put(connection, tenant, id, job_kind(job.kind), job.run_at).await?,
-                    None => jobs::delete(connection, id).await?,
-                }
-                // A request that the processor has yet to answer, or has refused, binds no key: a repeat asks again.
-                let asked = refund.state.is_cancel_requested() && !only_asks;
-                if let Some(claim) = claim
-                    && (asked || refund.state.status() == RefundStatus::Cancelled)
-                {
-                    idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
-                }
-                Ok::<_, NotApplied>((refund, decision.alarm, wakes))
-            })
+            Box::pin(async move { apply_within(connection, &shared, tenant, id, command, actor, claim).await })
         })
         .await?;
-    if let Some(message) = alarm {
-        metrics::alarm(Some(id), &message);
+    Ok(announce(app, applied))
+}
+
+/// The same for what was read of several refunds in one call, a few in each transaction. What the rules reject is passed
+/// over: it changes nothing.
+pub async fn apply_all(app: &Arc<App>, tenant: Tenant, mut read: Vec<(RefundId, Command)>) -> Result<(), Error> {
+    // In one order everywhere, so that two who record about the same refunds do not wait for each other for ever.
+    read.sort_unstable_by_key(|(id, _)| *id);
+    let mut read = read.into_iter();
+    loop {
+        let some: Vec<_> = read.by_ref().take(limits::LOOKS_RECORDED_MAX).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let shared = Arc::clone(app);
+        let applied = app.store.write::<_, Error, _>(move |connection| {
+            Box::pin(async move { apply_each(connection, &shared, tenant, some).await })
+        });
+        for one in applied.await? {
+            announce(app, one);
+        }
     }
-    if wakes {
+}
+
+async fn apply_each(
+    connection: &mut Connection,
+    app: &App,
+    tenant: Tenant,
+    read: Vec<(RefundId, Command)>,
+) -> Result<Vec<Applied>, Error> {
+    let mut applied = Vec::with_capacity(read.len());
+    for (id, command) in read {
+        match apply_within(connection, app, tenant, id, command, system(), None).await {
+            Ok(one) => applied.push(one),
+            Err(NotApplied::Rejected(rejection)) => tracing::error!(refund_id = %id, %rejection, "rejected"),
+            Err(NotApplied::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(applied)
+}
+
+/// A command that was followed, and what is to be told once it is durable.
+struct Applied {
+    refund: StoredRefund,
+    alarm: Option<String>,
+    wakes: bool,
+}
+
+/// Tells people and workers what they should know.
+fn announce(app: &App, applied: Applied) -> StoredRefund {
+    if let Some(message) = applied.alarm {
+        metrics::alarm(Some(applied.refund.id), &message);
+    }
+    if applied.wakes {
         app.job_put.notify_one();
     }
-    Ok(refund)
+    applied.refund
+}
+
+async fn apply_within(
+    connection: &mut Connection,
+    app: &App,
+    tenant: Tenant,
+    id: RefundId,
+    command: Command,
+    actor: Actor,
+    claim: Option<Claim>,
+) -> Result<Applied, NotApplied> {
+    connection.lock(&Lock::Refund(id)).await?;
+    let found = refunds::find(connection, tenant, id).await?;
+    let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
+    let now = app.env.now();
+    let (refused, only_asks) = (refusal(&command), matches!(command, Command::RequestCancel));
+    let external_created_at = made_at_processor(&command);
+    let decision = lifecycle::decide(&subject(&refund), &refund.state, command, &app.schedule, now)
+        .map_err(NotApplied::Rejected)?;
+    let before = refund.state.status();
+    let held = invariants::status_moves_as_documented(id, before, decision.state.status())
+        .and_then(|()| invariants::open_is_watched(id, decision.state.status(), decision.job.as_ref()));
+    if let Err(violation) = held {
+        metrics::violated(Some(id), &violation);
+        return Err(NotApplied::Failed(Error::internal(violation)));
+    }
+    if decision.state != refund.state {
+        refund.state = decision.state;
+        refund.updated_at = now;
+        if refund.state.status() == RefundStatus::Failed && refund.state.external_refund_id().is_none() {
+            refund.refusal = refused;
+        }
+        refunds::update_state(connection, &refund).await?;
+    }
+    for event in decision.events {
+        record(connection, app, &refund, Some(before), event, actor.clone()).await?;
+    }
+    // Workers look again within their rest: only what is due before that is worth waking them for.
+    let rest_ms = i64::try_from(app.worker_rest_max.as_millis()).unwrap_or(i64::MAX);
+    let wakes = decision.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
+    match decision.job {
+        Some(Job { kind: JobKind::Submit, run_at }) => jobs::put(connection, tenant, id, "submit", run_at).await?,
+        Some(Job { kind: JobKind::Poll, run_at }) => {
+            let look_from = schedule::look_from(run_at, now);
+            let look = Look { refund_id: id, run_at, look_from, external_created_at };
+            jobs::put_look(connection, tenant, refund.connection_id, &look).await?;
+        }
+        None => jobs::delete(connection, id).await?,
+    }
+    // A request that the processor has yet to answer, or has refused, binds no key: a repeat asks again.
+    let asked = refund.state.is_cancel_requested() && !only_asks;
+    if let Some(claim) = claim
+        && (asked || refund.state.status() == RefundStatus::Cancelled)
+    {
+        idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
+    }
+    Ok(Applied { refund, alarm: decision.alarm, wakes })
+}
+
+/// When the processor made the refund, where the command brings its copy: its place in the processor's lists.
+fn made_at_processor(command: &Command) -> Option<Timestamp> {
+    let (Command::SubmissionAnswered(Outcome::Accepted(copy))
+    | Command::CancelAnswered(Outcome::Accepted(copy))
+    | Command::LookedFor(Some(copy))
+    | Command::Observed(copy)) = command
+    else {
+        return None;
+    };
+    Some(copy.created_at).filter(|at| at.as_millis() > 0)
 }
 
 /// What the processor said, when it refused.
@@ -170,13 +253,5 @@ pub fn created() -> NewEvent {
         attempt: Some(1),
         processor_request_id: None,
         message: Some("Asked for, checked at the processor, and written down before it is sent.".to_owned()),
-    }
-}
-
-/// The word that a job's kind has in the store.
-pub const fn job_kind(kind: JobKind) -> jobs::Kind {
-    match kind {
-        JobKind::Submit => "submit",
-        JobKind::Poll => "poll",
     }
 }

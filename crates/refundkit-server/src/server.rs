@@ -31,6 +31,8 @@ impl Server {
         let serving = tokio::spawn(serve(Arc::clone(&app), listener, routes));
         let working = tokio::spawn(workers::run(Arc::clone(&app)));
         tokio::spawn(workers::retain::run(Arc::clone(&app)));
+        tokio::spawn(workers::digest::run(Arc::clone(&app)));
+        tokio::spawn(workers::reconcile::run(Arc::clone(&app)));
         Self { app, serving, working }
     }
 

@@ -41,6 +41,10 @@ pub struct ProcessorConnection {
     pub secret_key_hint: String,
     /// The account's id at the processor, where the key may read it.
     pub account: Option<String>,
+    /// Where the processor is to send its notifications.
+    pub webhook_url: String,
+    /// Enough of the webhook secret to recognise it: `whsec_…4242`; null while none is saved, and notifications are refused.
+    pub webhook_secret_hint: Option<String>,
     /// Stripe Connect settings, when there are any.
     pub connect: Option<StripeConnect>,
     /// When it was made.

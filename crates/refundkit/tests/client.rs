@@ -239,7 +239,7 @@ async fn every_input_travels_where_its_operation_says() {
     let get = GetTransaction { id: "ch_1".parse().unwrap(), processor: Some("stripe".parse().unwrap()) };
     client.send(&get).await.unwrap_err();
     client.processors().disconnect_stripe(&DisconnectStripe { force: Some(true) }).await.unwrap_err();
-    let connect = ConnectStripe { secret_key: Some("sk_test_4242".to_owned().into()), connect: None, force: None };
+    let connect = ConnectStripe { secret_key: Some("sk_test_4242".to_owned().into()), ..ConnectStripe::default() };
     client.processors().connect_stripe(&connect).await.unwrap_err();
 
     let seen = server.seen();
@@ -366,7 +366,7 @@ async fn cancels_and_created_keys_are_sent_again_and_other_changes_are_not() {
     client.api_keys().revoke("key_01k9zzzzzzzzzzzzzzzzzzzzzz".parse().unwrap()).await.unwrap_err();
     client.processors().disconnect_stripe(&DisconnectStripe::default()).await.unwrap_err();
     client.processors().test_stripe().await.unwrap_err();
-    let connect = ConnectStripe { secret_key: None, connect: None, force: None };
+    let connect = ConnectStripe::default();
     client.processors().connect_stripe(&connect).await.unwrap_err();
     assert_eq!(server.seen().len(), 8);
 }

@@ -144,6 +144,20 @@ impl Decision {
     }
 }
 
+/// Whether the refund stands where the processor reports it: such a report brings no news.
+pub fn agrees(state: &State, external_refund_id: &str, reported: &ReportedStatus) -> bool {
+    state.external_refund_id() == Some(external_refund_id)
+        && match (state, reported) {
+            (State::RequiresAction { .. }, ReportedStatus::RequiresAction)
+            | (State::Processing { .. }, ReportedStatus::Processing)
+            | (State::Completed { .. }, ReportedStatus::Completed)
+            | (State::Failed { .. }, ReportedStatus::Failed | ReportedStatus::Canceled)
+            | (State::Cancelled { .. }, ReportedStatus::Canceled) => true,
+            (State::Unrecognised { reported: known, .. }, ReportedStatus::Unrecognised(word)) => known == word,
+            _ => false,
+        }
+}
+
 /// What makes two states look different from outside.
 fn standing(state: &State) -> (RefundStatus, RefundStage, Option<&str>) {
     let reported = if let State::Unrecognised { reported, .. } = state { Some(reported.as_str()) } else { None };

@@ -21,15 +21,16 @@ use refundkit::{
     operations::{ConnectStripe, CreateRefund, ListRefundEvents, ListRefunds},
     page::Limit,
 };
-use refundkit_sandbox::{DEV_CHARGES, DEV_SECRET_KEY, Sandbox, SandboxOptions, World};
+use refundkit_sandbox::{DEV_CHARGES, DEV_SECRET_KEY, Method, Request, Sandbox, SandboxOptions, World};
 use refundkit_server::{
     app::App,
-    config::{Config, DataConfig, DatabaseUrl, MetricsListen},
+    config::{Config, DataConfig, DatabaseUrl, MetricsListen, StripeConfig},
     server::Server,
     setup::{self, FirstOrganization},
     store::{StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations},
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -81,15 +82,15 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     };
 
     let _alone = lock(&args.data_dir)?;
-    let app = serve::open(&config(&args, &addresses)).await?;
+    let app = serve::open(&config(&args, &addresses), listener.local_addr()?).await?;
     let stop_sandbox = CancellationToken::new();
     let sandbox = Sandbox::open(SandboxOptions {
         state_file: Some(args.data_dir.join("sandbox.json")),
         world: World::Dev,
         ..SandboxOptions::default()
     })?;
-    let sandbox = {
-        let stopped = stop_sandbox.clone().cancelled_owned();
+    let serving_sandbox = {
+        let (stopped, sandbox) = (stop_sandbox.clone().cancelled_owned(), sandbox.clone());
         tokio::spawn(async move { sandbox.serve(sandbox_listener, stopped).await })
     };
     let key = api_key(&app, &args.data_dir.join("dev-key")).await?;
@@ -102,6 +103,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         .client_name("cli", env!("CARGO_PKG_VERSION"))
         .build()?;
     connect(&client).await?;
+    send_webhooks(&client, &sandbox).await?;
     let shown = first_refund(&client).await?;
     output::print(&welcome(&addresses, &key, &shown))?;
 
@@ -112,7 +114,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         () = stop.asked_for() => bail!("stopped at once; what was under way is taken up again after the next start"),
     }
     stop_sandbox.cancel();
-    sandbox.await??;
+    serving_sandbox.await??;
     output::print("Stopped. The next start finds everything as it is.\n")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -148,7 +150,8 @@ fn config(args: &DevArgs, addresses: &Addresses) -> Config {
             master_key: None,
             master_key_file: Some(args.data_dir.join("master.key")),
         },
-        stripe_api_base: addresses.sandbox.clone(),
+        stripe: StripeConfig { stripe_api_base: addresses.sandbox.clone(), stripe_rate: None },
+        public_url: None,
         rate_limit: 0,
         submit_deadline_ms: 10_000,
         schedule_speedup: args.schedule_speedup,
@@ -203,9 +206,43 @@ async fn is_known(app: &App, key: &str) -> anyhow::Result<bool> {
 async fn connect(client: &RefundKit) -> anyhow::Result<()> {
     let connections = client.processors().list().await?;
     if connections.data.iter().all(|connection| connection.status != ConnectionStatus::Active) {
-        let connect = ConnectStripe { secret_key: Some(DEV_SECRET_KEY.into()), connect: None, force: None };
+        let connect = ConnectStripe { secret_key: Some(DEV_SECRET_KEY.into()), ..ConnectStripe::default() };
         client.processors().connect_stripe(&connect).await?;
     }
+    Ok(())
+}
+
+/// Tells the sandbox where to send its notifications, as a person would tell Stripe, unless it sends them there already.
+async fn send_webhooks(client: &RefundKit, sandbox: &Sandbox) -> anyhow::Result<()> {
+    /// How the endpoint is recognised that an earlier start made, at another port.
+    const DESCRIPTION: &str = "refundkit dev";
+    let ask = async |method, path: &str, form: &[(&str, &str)]| {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::new(method, path, &body).with_api_key(DEV_SECRET_KEY);
+        let answer = sandbox.apply(&request).await?;
+        let read: Value = serde_json::from_str(&answer.body)?;
+        if answer.status == 200 { Ok(read) } else { bail!("the sandbox refuses a webhook endpoint: {read}") }
+    };
+    let connections = client.processors().list().await?.data;
+    let Some(connection) = connections.first() else { return Ok(()) };
+    let endpoints = ask(Method::Get, "/v1/webhook_endpoints", &[]).await?;
+    let ours = |endpoint: &&Value| endpoint["description"] == DESCRIPTION;
+    for endpoint in endpoints["data"].as_array().into_iter().flatten().filter(ours) {
+        if endpoint["url"] == connection.webhook_url.as_str() && connection.webhook_secret_hint.is_some() {
+            return Ok(());
+        }
+        let path = format!("/v1/webhook_endpoints/{}", endpoint["id"].as_str().unwrap_or_default());
+        ask(Method::Delete, &path, &[]).await?;
+    }
+    let form = [
+        ("url", connection.webhook_url.as_str()),
+        ("description", DESCRIPTION),
+        ("enabled_events[]", "refund.*"),
+        ("enabled_events[]", "charge.refunded"),
+    ];
+    let made = ask(Method::Post, "/v1/webhook_endpoints", &form).await?;
+    let webhook_secret = made["secret"].as_str().map(SecretString::from);
+    client.processors().connect_stripe(&ConnectStripe { webhook_secret, ..ConnectStripe::default() }).await?;
     Ok(())
 }
 

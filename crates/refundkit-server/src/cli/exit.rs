@@ -15,6 +15,7 @@ Exit codes:
   5  temporary: rate limit, overload, network, time-out; the same command may succeed later
   6  not settled yet, or the outcome is not known; follow the refund, do not make another one
   7  the refund ended as failed or cancelled
+  8  our books and the processor's differ, or did
 
 Output:
   stdout carries the result: text and tables for people, or with --json one JSON document, the API's
@@ -34,6 +35,7 @@ pub(crate) enum Exit {
     Temporary = 5,
     Open = 6,
     Ended = 7,
+    Drift = 8,
 }
 
 impl From<Exit> for ExitCode {

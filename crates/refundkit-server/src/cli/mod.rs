@@ -22,6 +22,7 @@ mod openapi;
 mod output;
 mod policies;
 mod processors;
+mod reconcile;
 mod refunds;
 mod sandbox;
 mod secret_input;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     #[command(about = "Make the first organization, its owner and its keys")]
     Setup(setup::SetupArgs),
+    #[command(about = "Compare the refunds in the database with the processor's, and tell every difference")]
+    Reconcile(reconcile::ReconcileArgs),
     #[command(about = "Run the Stripe sandbox on its own")]
     Sandbox(sandbox::SandboxArgs),
     /// Make, read and follow refunds.
@@ -143,6 +146,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Setup(args) => setup::run(args, output).await,
+        Command::Reconcile(args) => reconcile::run(args, output).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Refunds(command) => refunds::run(command, &server.client()?, output).await,
         Command::Transactions(command) => transactions::run(command, &server.client()?, output).await,

@@ -26,9 +26,14 @@ The processor's key is never an argument. It comes from --secret-key-file, from 
 STRIPE_SECRET_KEY, or from stdin: a prompt on a terminal, else a pipe. It is tried with one harmless call
 before it is saved, then sealed and never shown again.
 
+Stripe's notifications make changes known at once. Make an endpoint in Stripe for the webhook URL that is
+shown here, and save its signing secret with --webhook-secret (from STRIPE_WEBHOOK_SECRET, a prompt or a
+pipe) or --webhook-secret-file. A secret that is replaced stays valid for 24 hours.
+
 Examples:
   refundkit processors connect stripe
   refundkit processors connect stripe --secret-key-file ./stripe.key
+  refundkit processors connect stripe --keep-key --webhook-secret
   refundkit processors connect stripe --keep-key --account acct_1032D82eZvKYlo2C --reverse-transfer true")]
     Connect(ConnectArgs),
     /// Try the saved key with one harmless call.
@@ -62,6 +67,12 @@ pub(crate) struct ConnectArgs {
     /// Keep the key that is saved and change the settings only.
     #[arg(long, conflicts_with = "secret_key_file")]
     keep_key: bool,
+    /// Save the webhook endpoint's signing secret too: from STRIPE_WEBHOOK_SECRET, or asked for.
+    #[arg(long, conflicts_with = "webhook_secret_file")]
+    webhook_secret: bool,
+    /// A file that holds the webhook endpoint's signing secret; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
     /// Stripe Connect: the account that calls are made for (acct_…).
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -103,10 +114,20 @@ impl ConnectArgs {
         let secret_key = match (&self.secret_key_file, self.keep_key) {
             (_, true) => None,
             (Some(file), false) => Some(secret_input::from_file(file)?),
-            (None, false) => Some(match std::env::var("STRIPE_SECRET_KEY") {
-                Ok(key) if !key.is_empty() => SecretString::from(key),
-                _ => secret_input::from_prompt("Stripe's secret or restricted key (not shown):")?,
-            }),
+            (None, false) => Some(from_environment_or_prompt(
+                "STRIPE_SECRET_KEY",
+                "--secret-key-file",
+                "Stripe's secret or restricted key (not shown):",
+            )?),
+        };
+        let webhook_secret = match (&self.webhook_secret_file, self.webhook_secret) {
+            (Some(file), _) => Some(secret_input::from_file(file)?),
+            (None, true) => Some(from_environment_or_prompt(
+                "STRIPE_WEBHOOK_SECRET",
+                "--webhook-secret-file",
+                "The webhook endpoint's signing secret (not shown):",
+            )?),
+            (None, false) => None,
         };
         let connect = StripeConnect {
             account: self.account,
@@ -114,8 +135,16 @@ impl ConnectArgs {
             refund_application_fee: self.refund_application_fee,
         };
         let connect = (connect != StripeConnect::default()).then_some(connect);
-        Ok(ConnectStripe { secret_key, connect, force: self.force.then_some(true) })
+        Ok(ConnectStripe { secret_key, webhook_secret, connect, force: self.force.then_some(true) })
     }
+}
+
+/// A secret from where it may stand: a variable, else a prompt or a pipe.
+fn from_environment_or_prompt(variable: &str, file_flag: &str, question: &str) -> anyhow::Result<SecretString> {
+    Ok(match std::env::var(variable) {
+        Ok(secret) if !secret.is_empty() => SecretString::from(secret),
+        _ => secret_input::from_prompt(question, variable, file_flag)?,
+    })
 }
 
 fn tell_list(page: &Page<ProcessorConnection>) -> String {
@@ -147,11 +176,17 @@ fn tell(connection: &ProcessorConnection) -> String {
         ("status", Some(standing(connection.status))),
         ("key", Some(connection.secret_key_hint.clone())),
         ("account", connection.account.clone()),
+        ("webhook URL", Some(connection.webhook_url.clone())),
+        ("webhook secret", Some(connection.webhook_secret_hint.clone().unwrap_or_else(no_webhook_secret))),
         ("on behalf of", connect.and_then(|connect| connect.account.clone())),
         ("reverse transfer", yes_or_no(connect.and_then(|connect| connect.reverse_transfer))),
         ("refund fee", yes_or_no(connect.and_then(|connect| connect.refund_application_fee))),
         ("updated", Some(time(connection.updated_at))),
     ])
+}
+
+fn no_webhook_secret() -> String {
+    "none: changes are found by polling; --webhook-secret saves one".to_owned()
 }
 
 fn standing(status: ConnectionStatus) -> String {
@@ -173,8 +208,12 @@ mod tests {
 
     #[test]
     fn the_processors_key_is_never_an_argument() {
-        for line in ["connect stripe sk_test_4242", "connect stripe --secret-key sk_test_4242", "connect sk_test_4242"]
-        {
+        for line in [
+            "connect stripe sk_test_4242",
+            "connect stripe --secret-key sk_test_4242",
+            "connect sk_test_4242",
+            "connect stripe --keep-key --webhook-secret whsec_4242",
+        ] {
             let words = ["refundkit", "processors"].into_iter().chain(line.split_whitespace());
             assert_eq!(Cli::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");
         }

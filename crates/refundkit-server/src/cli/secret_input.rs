@@ -21,7 +21,7 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretString, Error> {
 }
 
 /// Asks for a secret on the terminal without showing it, or reads it from a pipe.
-pub(crate) fn from_prompt(question: &str) -> Result<SecretString, Error> {
+pub(crate) fn from_prompt(question: &str, variable: &str, file_flag: &str) -> Result<SecretString, Error> {
     let stdin = io::stdin();
     let secret = if stdin.is_terminal() {
         super::output::note(question);
@@ -30,7 +30,7 @@ pub(crate) fn from_prompt(question: &str) -> Result<SecretString, Error> {
         from_reader(stdin.lock())
     };
     let missing =
-        || unreadable("No secret was given. Give it with --secret-key-file FILE, in STRIPE_SECRET_KEY, or on stdin.");
+        || unreadable(&format!("No secret was given. Give it with {file_flag} FILE, in {variable}, or on stdin."));
     secret.ok().filter(|secret| !secrecy::ExposeSecret::expose_secret(secret).is_empty()).ok_or_else(missing)
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use refundkit_core::schedule::Schedule;
 use refundkit_server::{
     app::{App, Parts},
-    config::{Config, MetricsListen},
+    config::{self, Config, MetricsListen},
     env::Env,
     limits, metrics,
     server::Server,
@@ -33,8 +33,8 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = args.config;
     let listener = listen(config.listen, "REFUNDKIT_LISTEN").await?;
-    let app = open(&config).await?;
     let address = listener.local_addr()?;
+    let app = open(&config, address).await?;
     start_metrics(config.metrics_listen).await;
     let organizations = organizations::count(&mut *app.store.read().await?).await?;
     let mut stop = Stop::new()?;
@@ -54,14 +54,16 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Opens database and vault, and puts the server together.
-pub(crate) async fn open(config: &Config) -> anyhow::Result<Arc<App>> {
+pub(crate) async fn open(config: &Config, address: SocketAddr) -> anyhow::Result<Arc<App>> {
     let (store, vault) = setup::open(&config.data).await?;
     Ok(App::start(Parts {
         env: Env::default(),
         store,
         vault,
-        stripe_api_base: config.stripe_api_base.clone(),
+        stripe_api_base: config.stripe.stripe_api_base.clone(),
         stripe_carrier: None,
+        public_url: config.public_url.clone().unwrap_or_else(|| config::address_of(address)),
+        stripe_rate: config.stripe.stripe_rate,
         submit_deadline: Duration::from_millis(config.submit_deadline_ms),
         schedule: Schedule::sped_up(config.schedule_speedup),
         worker_rest_max: limits::WORKER_REST_MAX,

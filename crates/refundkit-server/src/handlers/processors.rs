@@ -1,7 +1,7 @@
 //! Processor connections: connect, try, disconnect. A key is tried before it is saved, and never shown again.
 
 use refundkit::{
-    ConnectionStatus, ErrorCode, Page, ProcessorConnection, ProcessorName, StripeConnect, api_key,
+    ConnectionId, ConnectionStatus, ErrorCode, Page, ProcessorConnection, ProcessorName, StripeConnect, api_key,
     operations::{ConnectStripe, DisconnectStripe, ListProcessors, TestStripe},
     processors::{PaymentProcessor, stripe::StripeKey},
 };
@@ -9,10 +9,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pages;
 use crate::{
+    app::App,
     error::Error,
-    processors,
+    limits, processors,
     registry::{Answer, Context, Handle},
-    store::{Lock, api_keys, connections, connections::StoredConnection, refunds},
+    store::{
+        Lock, api_keys, connections,
+        connections::{StoredConnection, WebhookSecrets},
+        refunds,
+    },
 };
 
 /// How many open refunds a new key is tried on.
@@ -21,7 +26,8 @@ const OPEN_REFUNDS_TRIED: u32 = 10;
 impl Handle for ListProcessors {
     async fn handle(self, context: &Context) -> Result<Answer<Page<ProcessorConnection>>, Error> {
         let mut connection = context.app.store.read().await?;
-        Ok(Answer::ok(pages::whole(connections::list(&mut connection, context.caller.tenant).await?)))
+        let listed = connections::list(&mut connection, context.caller.tenant).await?;
+        Ok(Answer::ok(pages::whole(listed.into_iter().map(|connection| shown(context, connection)).collect())))
     }
 }
 
@@ -39,6 +45,7 @@ impl Handle for ConnectStripe {
             (None, None) => return Err(Error::validation("secretKey", "`secretKey` is missing.")),
         };
         refuse_our_own_key(context, &secret_key).await?;
+        let webhook_secret = self.webhook_secret.map(checked_webhook_secret).transpose()?;
         let hint = StripeKey::parse(secret_key.clone()).map_err(|error| wrong_key(&error))?.hint();
         let processor = processors::make(app, tenant, name, secret_key.clone(), connect.clone())?;
         let report = processor.verify_credentials().await.map_err(Error::from_processor)?;
@@ -51,6 +58,12 @@ impl Handle for ConnectStripe {
         let now = app.env.now();
         let id = before.as_ref().map_or_else(|| app.env.new_connection_id(), |stored| stored.connection.id);
         let sealed = app.vault.seal(&app.env, &processors::binding(id), &secret_key).map_err(Error::internal)?;
+        let (webhook_secrets, webhook_secret_hint) = match &webhook_secret {
+            Some(secret) => (replaced_webhook_secret(app, id, before.as_ref(), secret)?, Some(webhook_hint(secret))),
+            None => before.as_ref().map_or_else(Default::default, |stored| {
+                (stored.webhook_secrets.clone(), stored.connection.webhook_secret_hint.clone())
+            }),
+        };
         let stored = StoredConnection {
             connection: ProcessorConnection {
                 id,
@@ -60,12 +73,15 @@ impl Handle for ConnectStripe {
                 secret_key_hint: hint,
                 account: report.account,
                 connect,
+                webhook_url: connections::webhook_path(name, id),
+                webhook_secret_hint,
                 created_at: before.as_ref().map_or(now, |stored| stored.connection.created_at),
                 updated_at: now,
             },
             sealed_secret_key: sealed,
+            webhook_secrets,
         };
-        let shown = stored.connection.clone();
+        let saved = stored.connection.clone();
         app.store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
@@ -80,8 +96,61 @@ impl Handle for ConnectStripe {
                 })
             })
             .await?;
-        Ok(Answer::ok(shown))
+        Ok(Answer::ok(shown(context, saved)))
     }
+}
+
+/// A connection as callers see it: where notifications go is an address that Stripe can reach.
+fn shown(context: &Context, connection: ProcessorConnection) -> ProcessorConnection {
+    let webhook_url = format!("{}{}", context.app.public_url, connection.webhook_url);
+    ProcessorConnection { webhook_url, ..connection }
+}
+
+/// Stripe's signing secrets begin so, as RefundKit's own do.
+const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
+/// What of a secret is shown at its end, and how much there must be besides.
+const HINT_CHARACTERS: usize = 4;
+const WEBHOOK_SECRET_CHARACTERS_MIN: usize = 16;
+
+fn checked_webhook_secret(secret: SecretString) -> Result<SecretString, Error> {
+    let text = secret.expose_secret();
+    let rest = text.strip_prefix(WEBHOOK_SECRET_PREFIX).unwrap_or_default();
+    let is_one = text.len() <= limits::EXTERNAL_ID_CHARACTERS_MAX
+        && rest.len() >= WEBHOOK_SECRET_CHARACTERS_MIN
+        && rest.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_one {
+        return Ok(secret);
+    }
+    Err(Error::validation("webhookSecret", "This is not a signing secret of a Stripe webhook endpoint (whsec_…).")
+        .hint(
+            "Make an endpoint for `webhookUrl` in Stripe (Developers, Webhooks) and paste the signing secret it shows.",
+        ))
+}
+
+/// Enough of a secret to recognise it. It is ASCII and longer than this.
+fn webhook_hint(secret: &SecretString) -> String {
+    let text = secret.expose_secret();
+    format!("{WEBHOOK_SECRET_PREFIX}…{}", &text[text.len().saturating_sub(HINT_CHARACTERS)..])
+}
+
+/// The secrets once this one is saved: the one before stays valid for a day, and saving the same one again changes nothing.
+fn replaced_webhook_secret(
+    app: &App,
+    id: ConnectionId,
+    before: Option<&StoredConnection>,
+    secret: &SecretString,
+) -> Result<WebhookSecrets, Error> {
+    let binding = processors::webhook_binding(id);
+    let known = before.map(|stored| stored.webhook_secrets.clone()).unwrap_or_default();
+    if let Some(sealed) = &known.sealed {
+        let current = app.vault.open(&binding, sealed).map_err(Error::internal)?;
+        if current.expose_secret() == secret.expose_secret() {
+            return Ok(known);
+        }
+    }
+    let until = app.env.now().plus_millis(limits::WEBHOOK_SECRET_OVERLAP_MS);
+    let sealed = app.vault.seal(&app.env, &binding, secret).map_err(Error::internal)?;
+    Ok(WebhookSecrets { sealed: Some(sealed), before: known.sealed.map(|sealed| (sealed, until)) })
 }
 
 /// What is given now over what was set before: omitted fields are kept.
@@ -164,9 +233,9 @@ impl Handle for TestStripe {
             (Err(error), _) if error.kind.is_refusal() => ConnectionStatus::Invalid,
             (Err(_), status) => status,
         };
-        let shown = mark(context, stored, status).await?;
+        let marked = mark(context, stored, status).await?;
         tried.map_err(Error::from_processor)?;
-        Ok(Answer::ok(shown))
+        Ok(Answer::ok(marked))
     }
 }
 
@@ -193,12 +262,12 @@ async fn mark(
     status: ConnectionStatus,
 ) -> Result<ProcessorConnection, Error> {
     let (tenant, now) = (context.caller.tenant, context.app.env.now());
-    let mut shown = stored.connection;
-    if shown.status != status {
-        let seen_at = shown.updated_at;
-        shown.status = status;
-        shown.updated_at = now;
-        let id = shown.id;
+    let mut marked = stored.connection;
+    if marked.status != status {
+        let seen_at = marked.updated_at;
+        marked.status = status;
+        marked.updated_at = now;
+        let id = marked.id;
         context
             .app
             .store
@@ -213,5 +282,5 @@ async fn mark(
             })
             .await?;
     }
-    Ok(shown)
+    Ok(shown(context, marked))
 }

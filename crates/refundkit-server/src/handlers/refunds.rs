@@ -19,7 +19,8 @@ use super::{pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
     limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
-    metrics, processors,
+    metrics,
+    processors::{self, Patience},
     progress::{self, NotApplied},
     registry::{self, Answer, Claim, Context, ContextFuture, Handle, Repeat},
     store::{
@@ -274,7 +275,7 @@ impl Handle for CancelRefund {
         if !refund.state.is_cancel_requested() {
             return answer_cancel(&refund);
         }
-        let processor = processors::of_connection(app, tenant, refund.connection_id).await?;
+        let processor = processors::of_connection(app, tenant, refund.connection_id, Patience::Insistent).await?;
         let asked = app.tasks.spawn(submit::cancel(Arc::clone(app), refund.clone(), processor, context.claim.clone()));
         match timeout(app.submit_deadline, asked).await {
             Ok(Ok(Ok((refund, None)))) => answer_cancel(&refund),

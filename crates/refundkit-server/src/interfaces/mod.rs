@@ -11,3 +11,4 @@ pub mod reference;
 pub mod request_log;
 pub mod rest;
 pub mod scrub;
+pub mod stripe_webhooks;

@@ -20,7 +20,7 @@ use refundkit::{ErrorCode, Method, RequestId};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{auth, idempotency, input, openapi, pages, request_log::Record, scrub::scrub};
+use super::{auth, idempotency, input, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks};
 use crate::{
     app::App,
     error::Error,
@@ -56,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
     }
     router
         .merge(pages::router())
+        .merge(stripe_webhooks::router())
         .fallback(async |Extension(id): Extension<RequestId>, request: Request| {
             let message = format!("No such path: {} {}", request.method(), request.uri().path());
             Error::new(ErrorCode::NotFound, message).hint("GET /docs lists what exists.").response(id)

@@ -11,32 +11,56 @@ pub struct StoredConnection {
     pub connection: ProcessorConnection,
     /// The credential, sealed.
     pub sealed_secret_key: Vec<u8>,
+    /// The secrets that its processor's notifications may be signed with, sealed.
+    pub webhook_secrets: WebhookSecrets,
+}
+
+/// The webhook secrets of a connection, sealed: one, and the one before it for a while.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookSecrets {
+    /// The one that was saved last.
+    pub sealed: Option<Vec<u8>>,
+    /// The one before it, and until when it is valid.
+    pub before: Option<(Vec<u8>, Timestamp)>,
 }
 
 /// The columns that [`read`] reads: what every SELECT here begins with.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, environment, processor, status, sealed_secret_key, secret_key_hint, account, connect, ",
-            "created_at, updated_at FROM connections WHERE organization_id = $1 AND environment = $2 ",
+            "SELECT id, organization_id, environment, processor, status, sealed_secret_key, secret_key_hint, account, ",
+            "connect, sealed_webhook_secret, webhook_secret_hint, sealed_webhook_secret_before, ",
+            "webhook_secret_before_until, created_at, updated_at FROM connections WHERE ",
             $rest
         )
     };
 }
 
+/// The path at which a connection's notifications arrive. Callers are shown it behind the server's public address.
+pub fn webhook_path(processor: ProcessorName, id: ConnectionId) -> String {
+    format!("/webhooks/{processor}/{id}")
+}
+
 fn read(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
+    let (id, processor) = (row.parse("id")?, row.parse("processor")?);
+    let before = row.optional_bytes("sealed_webhook_secret_before")?;
+    let until = row.optional_timestamp("webhook_secret_before_until")?;
+    let webhook_secrets =
+        WebhookSecrets { sealed: row.optional_bytes("sealed_webhook_secret")?, before: before.zip(until) };
     let connection = ProcessorConnection {
-        id: row.parse("id")?,
-        processor: row.parse("processor")?,
+        id,
+        processor,
         environment: row.parse("environment")?,
         status: row.parse("status")?,
         secret_key_hint: row.text("secret_key_hint")?,
         account: row.optional_text("account")?,
         connect: row.json_optional("connect")?,
+        webhook_url: webhook_path(processor, id),
+        webhook_secret_hint: row.optional_text("webhook_secret_hint")?,
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
     };
-    Ok(StoredConnection { connection, sealed_secret_key: row.bytes("sealed_secret_key")? })
+    Ok(StoredConnection { connection, sealed_secret_key: row.bytes("sealed_secret_key")?, webhook_secrets })
 }
 
 /// Finds the environment's connection to a processor.
@@ -45,7 +69,7 @@ pub async fn find(
     tenant: Tenant,
     processor: ProcessorName,
 ) -> Result<Option<StoredConnection>, StoreError> {
-    const SQL: &str = select!("AND processor = $3");
+    const SQL: &str = select!("organization_id = $1 AND environment = $2 AND processor = $3");
     connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, processor], read).await
 }
 
@@ -55,8 +79,21 @@ pub async fn get(
     tenant: Tenant,
     id: ConnectionId,
 ) -> Result<StoredConnection, StoreError> {
-    const SQL: &str = select!("AND id = $3");
+    const SQL: &str = select!("organization_id = $1 AND environment = $2 AND id = $3");
     connection.fetch_one(SQL, params![tenant.organization_id, tenant.environment, id], read).await
+}
+
+/// Finds a connection by its id alone, with its tenant: for its processor, which knows no other name for it.
+pub async fn find_with_tenant(
+    connection: &mut Connection,
+    id: ConnectionId,
+) -> Result<Option<(Tenant, StoredConnection)>, StoreError> {
+    const SQL: &str = select!("id = $1");
+    connection.fetch_optional(SQL, params![id], |row| Ok((tenant(row)?, read(row)?))).await
+}
+
+fn tenant(row: &Row<'_>) -> Result<Tenant, StoreError> {
+    Ok(Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? })
 }
 
 /// Gets whether a connection can be used, and when it last changed.
@@ -73,7 +110,7 @@ pub async fn get_status(
 
 /// Lists the environment's connections.
 pub async fn list(connection: &mut Connection, tenant: Tenant) -> Result<Vec<ProcessorConnection>, StoreError> {
-    const SQL: &str = select!("ORDER BY id");
+    const SQL: &str = select!("organization_id = $1 AND environment = $2 ORDER BY id");
     let params = params![tenant.organization_id, tenant.environment];
     connection.fetch_all(SQL, params, |row| Ok(read(row)?.connection)).await
 }
@@ -81,13 +118,18 @@ pub async fn list(connection: &mut Connection, tenant: Tenant) -> Result<Vec<Pro
 /// Inserts a connection, or replaces the one with its id.
 pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredConnection) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key,
-            secret_key_hint, account, connect, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            secret_key_hint, account, connect, sealed_webhook_secret, webhook_secret_hint, sealed_webhook_secret_before,
+            webhook_secret_before_until, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, sealed_secret_key = excluded.sealed_secret_key,
             secret_key_hint = excluded.secret_key_hint, account = excluded.account, connect = excluded.connect,
+            sealed_webhook_secret = excluded.sealed_webhook_secret, webhook_secret_hint = excluded.webhook_secret_hint,
+            sealed_webhook_secret_before = excluded.sealed_webhook_secret_before,
+            webhook_secret_before_until = excluded.webhook_secret_before_until,
             updated_at = excluded.updated_at";
     let shown = &stored.connection;
     let connect = shown.connect.as_ref().map(|connect| to_json("connect", connect)).transpose()?;
+    let WebhookSecrets { sealed, before } = &stored.webhook_secrets;
     let params = params![
         shown.id,
         tenant.organization_id,
@@ -98,6 +140,10 @@ pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredCon
         &shown.secret_key_hint,
         shown.account.as_ref(),
         connect,
+        sealed.as_deref(),
+        shown.webhook_secret_hint.as_ref(),
+        before.as_ref().map(|(sealed, _)| sealed.as_slice()),
+        before.as_ref().map(|(_, until)| *until),
         shown.created_at,
         shown.updated_at,
     ];
@@ -115,4 +161,34 @@ pub async fn mark_status(
     const SQL: &str = "UPDATE connections SET status = $4, updated_at = $5
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
     connection.queue(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await
+}
+
+/// Lists the connections whose refunds are followed, and that were last compared before this time, in all tenants.
+pub async fn list_unreconciled(
+    connection: &mut Connection,
+    before: Timestamp,
+) -> Result<Vec<(Tenant, ConnectionId)>, StoreError> {
+    const SQL: &str = "SELECT organization_id, environment, id FROM connections
+        WHERE COALESCE(reconciled_at, created_at) <= $1 AND status = 'active' ORDER BY id";
+    connection.fetch_all(SQL, params![before], |row| Ok((tenant(row)?, row.parse("id")?))).await
+}
+
+/// Lists all connections whose refunds are followed, in all tenants.
+pub async fn list_followed(connection: &mut Connection) -> Result<Vec<(Tenant, ConnectionId)>, StoreError> {
+    const SQL: &str = "SELECT organization_id, environment, id FROM connections ORDER BY id";
+    connection.fetch_all(SQL, params![], |row| Ok((tenant(row)?, row.parse("id")?))).await
+}
+
+/// Notes that a connection's refunds are being compared, unless another process was faster: then answers false.
+pub async fn mark_reconciled(
+    connection: &mut Connection,
+    tenant: Tenant,
+    id: ConnectionId,
+    before: Timestamp,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE connections SET reconciled_at = $5
+        WHERE organization_id = $1 AND environment = $2 AND id = $3 AND COALESCE(reconciled_at, created_at) <= $4";
+    let params = params![tenant.organization_id, tenant.environment, id, before, at];
+    Ok(connection.execute(SQL, params).await? == 1)
 }

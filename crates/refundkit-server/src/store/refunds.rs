@@ -225,7 +225,7 @@ pub async fn list_of_transaction(
 const CLOCK_SLACK_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The smallest id that a refund created at this time can have.
-fn first_id_of(at: Timestamp) -> RefundId {
+pub fn first_id_of(at: Timestamp) -> RefundId {
     let millis = u128::try_from(at.as_millis()).unwrap_or_default();
     RefundId::from_bits(millis << 80)
 }
@@ -343,4 +343,32 @@ pub async fn any_open(
             AND status IN ('pending', 'processing')) AS found";
     let params = params![tenant.organization_id, tenant.environment, connection_id];
     connection.fetch_one(SQL, params, |row| Ok(row.integer("found")? == 1)).await
+}
+
+/// Finds the refund that a connection's processor knows under this id.
+pub async fn find_by_external_id(
+    connection: &mut Connection,
+    tenant: Tenant,
+    connection_id: ConnectionId,
+    external_refund_id: &str,
+) -> Result<Option<StoredRefund>, StoreError> {
+    const SQL: &str =
+        select!("WHERE organization_id = $1 AND environment = $2 AND external_refund_id = $3 AND connection_id = $4");
+    let params = params![tenant.organization_id, tenant.environment, external_refund_id, connection_id];
+    connection.fetch_optional(SQL, params, read).await
+}
+
+/// Lists a connection's refunds in the order they were made, after this one: a page of all of them.
+pub async fn list_after(
+    connection: &mut Connection,
+    tenant: Tenant,
+    connection_id: ConnectionId,
+    after: RefundId,
+    limit: u32,
+) -> Result<Vec<StoredRefund>, StoreError> {
+    const SQL: &str = select!(
+        "WHERE organization_id = $1 AND environment = $2 AND id > $4 AND connection_id = $3 ORDER BY id LIMIT $5"
+    );
+    let params = params![tenant.organization_id, tenant.environment, connection_id, after, limit];
+    connection.fetch_all(SQL, params, read).await
 }

@@ -97,6 +97,20 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A column of bytes that may be null.
+    pub(super) fn optional_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.value(column)? {
+            Value::Null => Ok(None),
+            Value::Bytes(bytes) => Ok(Some(bytes.to_owned())),
+            other => Err(is_not(column, "bytes", other)),
+        }
+    }
+
+    /// An instant that may be null.
+    pub(super) fn optional_timestamp(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.optional_integer(column)?.map(Timestamp::from_millis))
+    }
+
     /// An instant.
     pub(super) fn timestamp(&self, column: &'static str) -> Result<Timestamp, StoreError> {
         Ok(Timestamp::from_millis(self.integer(column)?))

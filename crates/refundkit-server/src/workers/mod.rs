@@ -1,11 +1,20 @@
 //! Workers: they claim due jobs under a lease and do for each refund what the rules say is next.
 //!
+//! * `submit`: gets refunds accepted, one at a time.
+//! * `watch`: looks at refunds that the processor has, many in one call; `poll` reads a single one.
+//! * `digest`: turns notifications of processors into looks.
+//! * `reconcile`: compares our books with the processor's, daily.
+//! * `retain`: clears away what is kept for a time only.
+//!
 //! A job may run twice (a lease lapses, a process dies). That is safe: what it does is decided from the refund's state at
 //! that moment, every look changes nothing, and a submission is executed once for its idempotency key.
 
+pub mod digest;
 pub mod poll;
+pub mod reconcile;
 pub mod retain;
 pub mod submit;
+pub mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,21 +24,26 @@ use tokio::sync::Semaphore;
 use crate::{
     app::App,
     error::Error,
-    limits, metrics, processors,
+    limits, metrics,
+    processors::{self, Patience},
     store::{StoreError, jobs, jobs::ClaimedJob, refunds},
 };
 
 /// Runs until the process is to end.
 pub async fn run(app: Arc<App>) {
-    let places = Arc::new(Semaphore::new(limits::JOBS_AT_ONCE_MAX));
+    // Apart, so that a thousand looks never keep a refund from being sent.
+    let to_submit = Arc::new(Semaphore::new(limits::JOBS_AT_ONCE_MAX));
+    let to_look = Arc::new(Semaphore::new(limits::LOOKS_AT_ONCE_MAX));
     while !app.shutdown.is_cancelled() {
-        let rest = match take_due(&app, &places).await {
-            Ok(rest) => rest,
-            Err(error) => {
-                tracing::error!(%error, "jobs could not be claimed");
-                app.worker_rest_max
+        let submitted = take_due(&app, &to_submit).await;
+        let looked = watch::start_due(&app, &to_look).await;
+        let mut rest = app.worker_rest_max;
+        for taken in [submitted, looked] {
+            match taken {
+                Ok(wish) => rest = rest.min(wish),
+                Err(error) => tracing::error!(%error, "jobs could not be claimed"),
             }
-        };
+        }
         tokio::select! {
             () = app.shutdown.cancelled() => {}
             () = app.job_put.notified() => {}
@@ -38,7 +52,7 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// Claims what is due, as far as there are places, and says how long to rest.
+/// Claims refunds that are to be submitted, as far as there are places, and says how long to rest.
 async fn take_due(app: &Arc<App>, places: &Arc<Semaphore>) -> Result<Duration, StoreError> {
     let now = app.env.now();
     let next = {
@@ -95,11 +109,12 @@ async fn work(app: &Arc<App>, job: &ClaimedJob) -> Result<(), Error> {
     if step == Step::Nothing {
         return finish(app, job).await;
     }
-    let processor = processors::of_connection(app, job.tenant, refund.connection_id).await?;
+    let processor = processors::of_connection(app, job.tenant, refund.connection_id, Patience::Insistent).await?;
     match step {
         Step::Send => submit::send(app, refund, processor).await,
         Step::LookThenSend => submit::look_then_send(app, refund, processor).await,
         Step::Look => submit::look(app, &refund, processor.as_ref()).await.map(drop),
+        // Accepted meanwhile: its job says so from its next change on.
         Step::Poll => poll::poll(app, &refund, processor.as_ref()).await.map(drop),
         Step::RepeatCancel => poll::repeat_cancel(app, refund, processor).await,
         Step::Nothing => Ok(()),

@@ -1,9 +1,9 @@
-//! Watching refunds that the processor has, until they are over.
+//! Reading one refund at its processor because somebody waits for it, or asked to take it back.
 
 use std::sync::Arc;
 
 use refundkit::{
-    ConnectionStatus,
+    ConnectionId, ConnectionStatus,
     processor::{ProcessorError, ProcessorErrorKind},
     processors::PaymentProcessor,
 };
@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     metrics,
     progress::{self, NotApplied},
-    store::{Lock, connections, refunds::StoredRefund},
+    store::{Lock, Tenant, connections, refunds::StoredRefund},
 };
 
 /// Reads the processor's copy and records what it says.
@@ -30,7 +30,7 @@ pub async fn poll(
     let command = match processor.retrieve_refund(external_id).await {
         Ok(copy) => Command::Observed(copy),
         Err(error) => {
-            note_refused_credential(app, refund, &error).await?;
+            note_refused_credential(app, refund.tenant, refund.connection_id, &error).await?;
             Command::ObserveFailed(error)
         }
     };
@@ -55,11 +55,16 @@ pub async fn repeat_cancel(
 }
 
 /// A key that the processor refuses stops everything behind it: the connection says so, and people are told once.
-async fn note_refused_credential(app: &Arc<App>, refund: &StoredRefund, error: &ProcessorError) -> Result<(), Error> {
+pub async fn note_refused_credential(
+    app: &Arc<App>,
+    tenant: Tenant,
+    id: ConnectionId,
+    error: &ProcessorError,
+) -> Result<(), Error> {
     if error.kind != ProcessorErrorKind::InvalidCredential {
         return Ok(());
     }
-    let (tenant, id, now) = (refund.tenant, refund.connection_id, app.env.now());
+    let now = app.env.now();
     let newly_invalid = app
         .store
         .write::<_, Error, _>(move |connection| {
@@ -75,10 +80,7 @@ async fn note_refused_credential(app: &Arc<App>, refund: &StoredRefund, error: &
         })
         .await?;
     if newly_invalid {
-        metrics::alarm(
-            Some(refund.id),
-            &format!("the processor refuses the credential of {id}: {}", error.detail.message),
-        );
+        metrics::alarm(None, &format!("the processor refuses the credential of {id}: {}", error.detail.message));
     }
     Ok(())
 }

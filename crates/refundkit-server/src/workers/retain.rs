@@ -1,4 +1,4 @@
-//! Clears away what is kept for a time only: log entries and idempotency keys. Refunds and their audit trail are kept.
+//! Clears away what is kept for a time only: log entries, idempotency keys and notifications. Refunds and their audit trail are kept.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use refundkit::Timestamp;
 use crate::{
     app::App,
     limits,
-    store::{StoreError, idempotency_keys, logs},
+    store::{StoreError, idempotency_keys, logs, processor_events},
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -37,7 +37,10 @@ async fn clear(app: &App, now: Timestamp) -> Result<(), StoreError> {
                     let keys_before = now.plus_millis(-limits::IDEMPOTENCY_KEY_DAYS * DAY_MS);
                     let logs = logs::delete_before(connection, logs_before, limits::RETAIN_BATCH).await?;
                     let keys = idempotency_keys::delete_before(connection, keys_before, limits::RETAIN_BATCH).await?;
-                    Ok(logs.max(keys))
+                    let events_before = now.plus_millis(-limits::NOTIFICATION_DAYS * DAY_MS);
+                    let events =
+                        processor_events::delete_before(connection, events_before, limits::RETAIN_BATCH).await?;
+                    Ok(logs.max(keys).max(events))
                 })
             })
             .await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use refundkit::{
     ProcessorErrorDetail,
-    processor::{Outcome, ProcessorRefund},
+    processor::{Outcome, ProcessorErrorKind, ProcessorRefund},
     processors::PaymentProcessor,
 };
 use refundkit_core::lifecycle::{Command, Rejection, State};
@@ -35,6 +35,13 @@ pub async fn attempt(
         && copy.charge.as_ref().is_some_and(|charge| *charge != refund.external_transaction_id)
     {
         alarm(Some(refund.id), "the processor says that it refunded another charge than it was asked to");
+    }
+    if let Outcome::NotExecuted(error) = &outcome
+        && error.kind == ProcessorErrorKind::RateLimited
+    {
+        // Whatever runs in the background makes room for what somebody waits for.
+        let (id, now) = (refund.connection_id, app.env.now());
+        app.budgets.back_off(id, refund.tenant.environment, error.retry_after_ms, now);
     }
     metrics::counter!(SUBMISSIONS, "outcome" => word).increment(1);
     record(&app, &refund, Command::SubmissionAnswered(outcome)).await

@@ -23,16 +23,22 @@ impl Operation for ListProcessors {
 
 /// Connects Stripe in this environment, or replaces the connection in place; omitted fields are kept.
 ///
-/// The key is tried with one harmless call before it is saved, then sealed and never shown again. Test keys belong to the test
+/// The key is tried with one harmless call before it is saved, then sealed and never shown again; so is the webhook secret,
+/// with which Stripe signs the notifications that make a change known at once. Test keys belong to the test
 /// environment, live keys to live; restricted keys work. While refunds are open, a key that cannot read one of them is refused
 /// with `conflict` unless `force` is true.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectStripe {
     /// Stripe's secret or restricted key: `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`. Needed the first time.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub secret_key: Option<SecretString>,
+    /// The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. One that is replaced stays
+    /// valid for 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 255))]
+    pub webhook_secret: Option<SecretString>,
     /// How refunds are made on Stripe Connect; what is omitted in it is kept too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<StripeConnect>,

@@ -58,6 +58,8 @@ pub struct RefundQuery {
     pub charge: Option<String>,
     /// Only refunds created at or after this time (to the second).
     pub created_from: Option<Timestamp>,
+    /// Only refunds created at or before this time (to the second).
+    pub created_to: Option<Timestamp>,
     /// Only refunds older than the one with this id of the processor's: the last of the page before.
     pub starting_after: Option<String>,
     /// How many, 1 to 100.

@@ -5,7 +5,10 @@ use deadpool_postgres::Object;
 use crate::store::StoreError;
 
 /// The migrations, oldest first. `schema_version` says how many of them a database has.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/postgres/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/postgres/0001_init.sql"),
+    include_str!("../../../migrations/postgres/0002_news.sql"),
+];
 
 /// Whoever holds this lock may change tables. The number is ours: "refundki" in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8243113894009072489)";

@@ -13,7 +13,13 @@ use std::sync::{
 
 use super::{Handle, Kind, migrations};
 use crate::store::{
-    Connection, Tenant, refunds,
+    Connection, Tenant,
+    connection::params,
+    jobs,
+    jobs::Look,
+    processor_events,
+    processor_events::ProcessorEvent,
+    refunds,
     refunds::{PageStart, StoredRefund},
 };
 
@@ -127,4 +133,102 @@ async fn finding_refunds_costs_the_same_however_many_there_are() {
         }
         counts.store(0, Ordering::Relaxed);
     }
+}
+
+/// A connection's row, and a look at every refund: the newest is due longest, as after a night without a server.
+async fn watched(connection: &mut Connection, due_at: Timestamp) {
+    const SQL: &str = "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key,
+            secret_key_hint, created_at, updated_at)
+        VALUES ($1, $2, $3, 'stripe', 'active', $4, '', 0, 0)";
+    let sealed: &[u8] = &[];
+    let params = params![CONNECTION, TENANT.organization_id, TENANT.environment, sealed];
+    connection.execute(SQL, params).await.unwrap();
+    for number in 0..REFUNDS {
+        let refund = refund(number);
+        let run_at = due_at.plus_millis(-i64::from(number));
+        let external_created_at = Some(Timestamp::from_seconds(refund.created_at.as_seconds()));
+        let look = Look { refund_id: refund.id, run_at, look_from: run_at, external_created_at };
+        jobs::put_look(connection, TENANT, CONNECTION, &look).await.unwrap();
+    }
+}
+
+/// What claiming a hundred may cost: each is a step into three indexes and a row.
+const COUNTS_OF_A_CLAIM_MAX: u64 = 300;
+
+#[tokio::test]
+async fn choosing_due_looks_costs_the_same_however_many_refunds_are_watched() {
+    let (mut connection, counts) = database().await;
+    let connection = &mut connection;
+    let now = refund(REFUNDS).created_at.plus_millis(1_000_000);
+    let leased_until = now.plus_millis(60_000);
+    watched(connection, now).await;
+    let cost = || counts.swap(0, Ordering::Relaxed);
+    cost();
+
+    let due = jobs::list_by_next_look(connection, 10).await.unwrap();
+    assert_eq!((due.len(), due[0].id, due[0].tenant), (1, CONNECTION, TENANT));
+    assert!(cost() <= COUNTS_MAX, "finding the connections that have looks due");
+    assert_eq!(jobs::next_run_at(connection).await.unwrap(), None);
+    assert_eq!(jobs::count_due(connection, now).await.unwrap(), 0);
+    assert!(cost() <= COUNTS_MAX, "finding what is to be submitted");
+
+    // The longest due is the newest, so that only older ones keep it company; then it is the oldest.
+    let claimed = jobs::claim_looks(connection, CONNECTION, now, leased_until, 100).await.unwrap();
+    let has = |claimed: &[Look], number| claimed.iter().any(|look| look.refund_id == refund(number).id);
+    assert!(claimed.len() == 100 && has(&claimed, REFUNDS - 1) && has(&claimed, REFUNDS - 100));
+    let steps = cost();
+    assert!(steps <= COUNTS_OF_A_CLAIM_MAX, "claiming a hundred took {steps}");
+    let longest = now.plus_millis(-1_000_000);
+    let (refund_id, external_created_at) = (refund(0).id, Some(refund(0).created_at));
+    let oldest = Look { refund_id, run_at: longest, look_from: longest, external_created_at };
+    jobs::put_look(connection, TENANT, CONNECTION, &oldest).await.unwrap();
+    cost();
+    let claimed = jobs::claim_looks(connection, CONNECTION, now, leased_until, 100).await.unwrap();
+    assert!(claimed.len() == 100 && claimed.contains(&oldest) && has(&claimed, 99), "{}", claimed.len());
+    let steps = cost();
+    assert!(steps <= COUNTS_OF_A_CLAIM_MAX, "claiming a hundred took {steps}");
+    let before_all = now.plus_millis(-10_000_000);
+    assert_eq!(jobs::claim_looks(connection, CONNECTION, before_all, leased_until, 100).await.unwrap(), []);
+    assert!(cost() <= COUNTS_MAX, "finding that nothing is due");
+
+    jobs::give_back(connection, &claimed[7], leased_until).await.unwrap();
+    assert!(jobs::want(connection, TENANT, claimed[9].refund_id, now, |at| at).await.unwrap());
+    assert!(cost() <= COUNTS_MAX, "giving one back, wanting another");
+}
+
+#[tokio::test]
+async fn finding_what_is_to_be_digested_costs_the_same_however_much_was() {
+    let (mut connection, counts) = database().await;
+    let connection = &mut connection;
+    let at = refund(0).created_at;
+    for number in 0..REFUNDS {
+        let event = ProcessorEvent {
+            id: format!("evt_{number}"),
+            connection_id: CONNECTION,
+            tenant: TENANT,
+            event_type: "refund.updated".to_owned(),
+            received_at: at.plus_millis(number.into()),
+            external_refund_id: Some(format!("re_{number}")),
+            reported: None,
+            refund_id: None,
+            charge: None,
+        };
+        let due_at = number.is_multiple_of(1000).then_some(at);
+        assert!(processor_events::insert(connection, &event, due_at, processor_events::WAITING).await.unwrap());
+        assert!(!processor_events::insert(connection, &event, due_at, processor_events::WAITING).await.unwrap());
+    }
+    counts.store(0, Ordering::Relaxed);
+    assert_eq!(processor_events::next_due_at(connection).await.unwrap(), Some(at));
+    let (lease, later) = (at.plus_millis(60_000), at.plus_millis(59_999));
+    let due = processor_events::claim(connection, at, lease, 32).await.unwrap();
+    assert_eq!(due.len(), 4);
+    assert_eq!(processor_events::claim(connection, later, lease, 32).await.unwrap(), []);
+    for event in &due {
+        processor_events::mark_digested(connection, event, "looked", Some(at)).await.unwrap();
+    }
+    assert_eq!(processor_events::last_looked_at(connection, CONNECTION, "re_1000").await.unwrap(), Some(at));
+    assert_eq!(processor_events::claim(connection, lease, lease, 32).await.unwrap(), []);
+    assert_eq!(processor_events::delete_before(connection, at.plus_millis(10), 100).await.unwrap(), 10);
+    let steps = counts.load(Ordering::Relaxed);
+    assert!(steps <= COUNTS_MAX, "took {steps}");
 }

@@ -6,7 +6,9 @@ use refundkit_sandbox::DEV_SECRET_KEY;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::program::{Program, assert_silent_about, between, control, http, mode, paste, refunds_at_stripe, run};
+use super::program::{
+    PATIENCE, Program, assert_silent_about, between, control, http, mode, paste, refunds_at_stripe, run,
+};
 
 const FIRST_CHARGE: &str = "ch_1SandboxFirstRefund";
 const LAST_LINE: &str = "Serving until Ctrl-C.";
@@ -119,6 +121,52 @@ async fn the_second_start_finds_data_and_keys_and_makes_no_new_refund() {
     assert_eq!(second.get("/v1/refunds").await["data"].as_array().unwrap().len(), 2);
     let doctor = run(folder.path(), &["doctor"], &second.variables());
     assert!(doctor.done().contains("ok     processor key"), "{doctor:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_reach_it_by_webhook_also_at_another_port() {
+    let folder = TempDir::new().unwrap();
+    for charge in ["ch_1SandboxFails", "ch_1SandboxPending"] {
+        // Slower than life, so that no poll is due while the test runs.
+        let mut dev = Dev::start_with(folder.path(), &[("REFUNDKIT_SCHEDULE_SPEEDUP", "1")]);
+        control(&dev.sandbox, reqwest::Method::POST, "settings", json!({ "refund_delay_ms": 300 })).await;
+        let connection = dev.get("/v1/processors").await["data"][0].clone();
+        assert!(connection["webhookUrl"].as_str().unwrap().starts_with(&dev.url), "{connection}");
+        assert!(connection["webhookSecretHint"].as_str().unwrap().starts_with("whsec_…"), "{connection}");
+        let endpoints = http().get(format!("{}/v1/webhook_endpoints", dev.sandbox)).bearer_auth(DEV_SECRET_KEY);
+        let endpoints: Value = endpoints.send().await.unwrap().json().await.unwrap();
+        assert_eq!(endpoints["data"].as_array().unwrap().len(), 1, "{endpoints}");
+
+        let body = json!({ "transactionId": charge, "reason": "other" });
+        let made = http().post(format!("{}/v1/refunds", dev.url)).bearer_auth(&dev.key).json(&body).send().await;
+        let made: Value = made.unwrap().json().await.unwrap();
+        let (id, first) = (made["data"]["id"].as_str().unwrap(), made["data"]["status"].clone());
+        let waited = std::time::Instant::now();
+        while dev.get(&format!("/v1/refunds/{id}")).await["data"]["status"] == first {
+            assert!(waited.elapsed() < PATIENCE, "no news of {charge}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        dev.program.signal("INT");
+        assert_eq!(dev.program.ended().code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_books_are_compared_with_the_sandboxs_beside_it() {
+    let folder = TempDir::new().unwrap();
+    let dev = Dev::start(folder.path());
+    let variables = [("REFUNDKIT_STRIPE_API_BASE", dev.sandbox.as_str())];
+    let reconcile = |arguments: &[&str]| run(folder.path(), &[&["reconcile"], arguments].concat(), &variables);
+    // One charge of the sandbox's was partly refunded by somebody else: news once.
+    let first = reconcile(&["--json"]);
+    let report: Value = serde_json::from_str(&first.stdout).unwrap();
+    assert_eq!((first.code, &report["driftCount"]), (Some(8), &json!(1)), "{first:?}");
+    assert_eq!(report["connections"][0]["drift"][0]["kind"], "made_elsewhere");
+    assert!(reconcile(&[]).done().contains("compared 1, at the processor 2, differences 0"));
+    assert!(reconcile(&["--since", "yesterday"]).failed(2).contains("30d"));
+    assert_eq!(dev.program.stderr.text(), "");
+    let missing = run(folder.path(), &["reconcile"], &[("REFUNDKIT_DATABASE_URL", "sqlite://./none.db")]);
+    assert!(missing.failed(1).contains("REFUNDKIT_DATABASE_URL"), "{missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,7 +88,7 @@ impl Rack {
                 ("REFUNDKIT_METRICS_LISTEN", "off"),
                 ("REFUNDKIT_DATABASE_URL", &self.database_url),
                 ("REFUNDKIT_STRIPE_API_BASE", &self.sandbox.url),
-                ("REFUNDKIT_SCHEDULE_SPEEDUP", "1000"),
+                ("REFUNDKIT_SCHEDULE_SPEEDUP", "10000"),
                 ("REFUNDKIT_RATE_LIMIT", "0"),
                 ("REFUNDKIT_SUBMIT_DEADLINE_MS", "1000"),
             ],

@@ -11,7 +11,11 @@ use refundkit::{ConnectionStatus, Environment, OrganizationId, ProcessorConnecti
 use refundkit_sandbox::{DEV_SECRET_KEY, Fault, FaultPlan, Method, Model, Request, World};
 use refundkit_server::{
     processors,
-    store::{StoreError, Tenant, connections, connections::StoredConnection, organizations},
+    store::{
+        StoreError, Tenant, connections,
+        connections::{StoredConnection, WebhookSecrets},
+        organizations,
+    },
     workers,
 };
 use secrecy::SecretString;
@@ -252,12 +256,15 @@ impl Life {
                 environment: TENANT.environment,
                 status: ConnectionStatus::Active,
                 secret_key_hint: "sk_test_…_key".to_owned(),
+                webhook_secret_hint: None,
+                webhook_url: String::new(),
                 account: None,
                 connect: None,
                 created_at: now,
                 updated_at: now,
             },
             sealed_secret_key,
+            webhook_secrets: WebhookSecrets::default(),
         };
         let written: Result<(), StoreError> = app
             .store

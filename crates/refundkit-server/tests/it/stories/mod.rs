@@ -5,5 +5,8 @@ mod creating;
 mod following;
 mod instances;
 mod keys;
+mod news;
 mod reading;
+mod reconciling;
+mod together;
 mod trouble;

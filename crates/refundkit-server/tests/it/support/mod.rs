@@ -1,6 +1,7 @@
 //! A stage for a story: a server and a Stripe sandbox in this process, reached over loopback, with a database of their own.
 
 pub(crate) mod postgres;
+pub(crate) mod stripe_webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,11 +34,19 @@ pub(crate) struct Setting {
     pub(crate) rate_limit: u32,
     pub(crate) submit_deadline: Duration,
     pub(crate) connected: bool,
+    pub(crate) stripe_rate: Option<u32>,
+    pub(crate) speedup: u32,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { rate_limit: 0, submit_deadline: Duration::from_secs(10), connected: true }
+        Self {
+            rate_limit: 0,
+            submit_deadline: Duration::from_secs(10),
+            connected: true,
+            stripe_rate: None,
+            speedup: SPEEDUP,
+        }
     }
 }
 
@@ -300,9 +309,11 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
         vault,
         stripe_api_base: sandbox_url.to_owned(),
         stripe_carrier: None,
-        submit_deadline: setting.submit_deadline,
-        schedule: Schedule::sped_up(SPEEDUP),
         worker_rest_max: limits::WORKER_REST_MAX,
+        public_url: "https://refunds.example/".to_owned(),
+        stripe_rate: setting.stripe_rate,
+        submit_deadline: setting.submit_deadline,
+        schedule: Schedule::sped_up(setting.speedup),
         rate_limit: setting.rate_limit,
     })
 }
@@ -335,7 +346,7 @@ impl Stage {
             .write::<_, StoreError, _>(move |connection| {
                 Box::pin(async move {
                     assert!(refunds::find(connection, tenant, id).await?.is_some());
-                    jobs::put(connection, tenant, id, "poll", now).await
+                    jobs::want(connection, tenant, id, now, |asked_at| asked_at).await.map(drop)
                 })
             })
             .await

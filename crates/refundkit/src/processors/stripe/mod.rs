@@ -122,6 +122,7 @@ impl StripeProcessor {
             let query = RefundQuery {
                 charge: Some(charge.to_owned()),
                 created_from: None,
+                created_to: None,
                 starting_after: refunds.last().map(|refund| refund.id.clone()),
                 limit: PAGE_MAX,
             };

@@ -70,6 +70,9 @@ impl Request {
         if let Some(from) = query.created_from {
             form.append_pair("created[gte]", &from.as_seconds().to_string());
         }
+        if let Some(to) = query.created_to {
+            form.append_pair("created[lte]", &to.as_seconds().to_string());
+        }
         form.append_pair("limit", &query.limit.clamp(1, PAGE_MAX).to_string());
         if let Some(last) = &query.starting_after {
             form.append_pair("starting_after", last);
@@ -233,11 +236,15 @@ mod tests {
         let query = RefundQuery {
             charge: Some("ch_1".to_owned()),
             created_from: Some(Timestamp::from_millis(1_700_000_000_999)),
+            created_to: Some(Timestamp::from_seconds(1_700_000_060)),
             starting_after: Some("re_9".to_owned()),
             limit: 1000,
         };
         let target = Request::refunds(&query, None).target;
-        assert_eq!(target, "/v1/refunds?charge=ch_1&created%5Bgte%5D=1700000000&limit=100&starting_after=re_9");
+        assert_eq!(
+            target,
+            "/v1/refunds?charge=ch_1&created%5Bgte%5D=1700000000&created%5Blte%5D=1700000060&limit=100&starting_after=re_9"
+        );
         assert_eq!(Request::refunds(&RefundQuery::default(), None).target, "/v1/refunds?limit=1");
     }
 
