@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 /// The settings of `refundkit serve`. `docs/configuration.md` explains each.
@@ -11,6 +11,10 @@ pub struct Config {
     /// The address to listen on.
     #[arg(long, env = "REFUNDKIT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// What this server does: with PostgreSQL, answering requests and following refunds can be processes of their own.
+    #[arg(long, env = "REFUNDKIT_ROLE", value_enum, default_value_t = Role::All)]
+    pub role: Role,
 
     /// Everything about data.
     #[command(flatten)]
@@ -35,6 +39,29 @@ pub struct Config {
     /// Where metrics are served to Prometheus: an address on this machine, or `off`.
     #[arg(long, env = "REFUNDKIT_METRICS_LISTEN", default_value = "127.0.0.1:9464", value_parser = parse_metrics_listen)]
     pub metrics_listen: MetricsListen,
+}
+
+/// What a server does. Several, with different roles, may share one PostgreSQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Answers requests, and submits the refunds that they ask for. Others follow them.
+    Api,
+    /// Follows refunds and clears old rows away. Answers nothing but whether it is healthy.
+    Worker,
+    /// Both.
+    All,
+}
+
+impl Role {
+    /// Whether requests are answered.
+    pub const fn answers(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    /// Whether refunds are followed.
+    pub const fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
 }
 
 /// The settings that say where data is and how it is sealed.

@@ -16,6 +16,7 @@ pub mod processors;
 pub mod progress;
 pub mod registry;
 pub mod server;
+pub mod server_lock;
 pub mod setup;
 pub mod store;
 pub mod vault;

@@ -77,5 +77,8 @@ pub const RETAIN_BATCH: i64 = 1000;
 /// How often old rows are cleared away.
 pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
 
+/// How often keys that have not called for a while are forgotten by the rate limit.
+pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
+
 /// Refunds of one transaction that are looked at when a new one is decided. Stripe itself keeps no payment with so many.
 pub const REFUNDS_PER_TRANSACTION_MAX: i64 = 1000;

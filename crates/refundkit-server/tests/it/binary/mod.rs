@@ -5,6 +5,7 @@
 //! * `installation`: `setup`, `serve`, and the files they make.
 //! * `crash`: a process that dies in the middle.
 //! * `commands`: the commands that speak to a server.
+//! * `roles`: several servers on one database, and one on a file.
 //! * `failures`: how commands fail, and what they do not tell.
 
 mod commands;
@@ -13,3 +14,4 @@ mod dev;
 mod failures;
 mod installation;
 mod program;
+mod roles;
