@@ -5,6 +5,7 @@
 //! and randomness, only `error` knows HTTP statuses, only `store` speaks SQL.
 
 pub mod app;
+pub mod backup;
 pub mod config;
 pub mod env;
 pub mod error;

@@ -59,6 +59,10 @@ pub const SESSIONS_MAX: usize = 20;
 pub const SESSION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long connecting to PostgreSQL may take.
 pub const DATABASE_CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Bytes of rows that travel to PostgreSQL at once when a database is copied there.
+pub const COPY_PIECE_BYTES: usize = 64 * 1024;
+/// How many such pieces may wait to be sent.
+pub const COPY_PIECES_WAITING_MAX: usize = 8;
 /// Statements of a unit of work that travel to PostgreSQL together.
 pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
