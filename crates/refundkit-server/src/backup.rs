@@ -123,37 +123,42 @@ pub fn restore(file: &Path, database: &Path, env: &Env) -> Result<Restored, Back
     let tables = backup::copy_back(&given, &unfinished.0)
         .map_err(|cause| BackupError::Content { path: file.to_owned(), cause })?;
     sync(&unfinished.0)?;
-    let replaced = if target.exists() { Some(set_aside(&target, env)?) } else { None };
+    let replaced = set_aside(&target, env)?;
     fs::rename(&unfinished.0, &target).map_err(|cause| failed(&target, cause))?;
     sync_folder(&target)?;
     Ok(Restored { database: target, replaced, tables })
 }
 
-/// Gives the database a second, dated name. At no moment is there no database: its own name stays until the backup takes it.
-fn set_aside(database: &Path, env: &Env) -> Result<PathBuf, BackupError> {
-    // With its log taken in it is one file. A database that is too broken for that keeps its log.
-    if let Err(error) = backup::settle(database)
-        && error.is_busy()
-    {
-        return Err(BackupError::Open(database.to_owned()));
-    }
+/// Gives what is there a second, dated name. At no moment is there no database: its own name stays until the backup takes it.
+fn set_aside(database: &Path, env: &Env) -> Result<Option<PathBuf>, BackupError> {
     let now: String = env.now().to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let kept = database.with_added_extension(format!("replaced-{now}"));
-    fs::hard_link(database, &kept).map_err(|cause| failed(&kept, cause))?;
     let log = with_suffix(database, "-wal");
+    let mut links = Vec::new();
+    if database.exists() {
+        // With its log taken in it is one file. A database that is too broken for that keeps its log.
+        if let Err(error) = backup::settle(database)
+            && error.is_busy()
+        {
+            return Err(BackupError::Open(database.to_owned()));
+        }
+        links.push((database, kept.clone()));
+    }
     if log.exists() {
-        let kept_log = with_suffix(&kept, "-wal");
-        fs::hard_link(&log, &kept_log).map_err(|cause| failed(&kept_log, cause))?;
+        links.push((&log, with_suffix(&kept, "-wal")));
+    }
+    for (from, to) in &links {
+        fs::hard_link(from, to).map_err(|cause| failed(to, cause))?;
     }
     sync_folder(database)?;
-    // A log that is not its own would be played into the restored database.
-    for of_the_old in [log, with_suffix(database, "-shm")] {
+    // SQLite plays whatever log it finds beside a database into it, also that of another one.
+    for of_the_old in [&log, &with_suffix(database, "-shm")] {
         if of_the_old.exists() {
-            fs::remove_file(&of_the_old).map_err(|cause| failed(&of_the_old, cause))?;
+            fs::remove_file(of_the_old).map_err(|cause| failed(of_the_old, cause))?;
         }
     }
     sync_folder(database)?;
-    Ok(kept)
+    Ok((!links.is_empty()).then_some(kept))
 }
 
 /// A file that is not whole yet, for its owner only. Removed when it is dropped.

@@ -128,6 +128,35 @@ async fn what_is_still_in_the_log_of_a_killed_server_is_kept_with_the_database_t
     assert!(knows(&installation.serve(), &refund).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_database_that_is_gone_is_not_played_into_the_restored_one() {
+    let installation = Installation::new();
+    installation.run("backup empty.db").done();
+    let serving = installation.serve();
+    serving.connect_stripe().await;
+    let refund = create(&serving, 100).await;
+    serving.program.kill();
+    fs::remove_file(installation.database()).unwrap();
+    installation.run("restore empty.db").done();
+    let serving = installation.serve();
+    assert!(!knows(&serving, &refund).await);
+    serving.connect_stripe().await;
+}
+
+#[test]
+fn a_database_that_another_program_has_open_is_not_replaced() {
+    let installation = Installation::new();
+    installation.run("backup good.db").done();
+    let other = rusqlite::Connection::open(installation.database()).unwrap();
+    other.pragma_update(None, "journal_mode", "WAL").unwrap();
+    let refused = installation.run("restore good.db");
+    assert!(refused.failed(1).contains("another program has"), "{refused:?}");
+    let kept = names(&installation.folder.path().join(".refundkit"), "refundkit.db.");
+    assert_eq!(kept, ["refundkit.db.lock"], "nothing was set aside");
+    drop(other);
+    installation.run("restore good.db").done();
+}
+
 #[test]
 fn what_is_no_whole_backup_is_not_restored_and_changes_nothing() {
     let installation = Installation::new();
