@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 /// The settings of `refundkit serve`. `docs/configuration.md` explains each.
@@ -14,6 +14,10 @@ pub struct Config {
     /// The address to listen on.
     #[arg(long, env = "REFUNDKIT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// What this server does: with PostgreSQL, answering requests and following refunds can be processes of their own.
+    #[arg(long, env = "REFUNDKIT_ROLE", value_enum, default_value_t = Role::All)]
+    pub role: Role,
 
     /// Everything about data.
     #[command(flatten)]
@@ -55,6 +59,29 @@ pub struct StripeConfig {
     /// live when nothing is said, 0 for no limit. Creates are never delayed by it.
     #[arg(long, env = "REFUNDKIT_STRIPE_RATE", value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub stripe_rate: Option<u32>,
+}
+
+/// What a server does. Several, with different roles, may share one PostgreSQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Answers requests, and submits the refunds that they ask for. Others follow them.
+    Api,
+    /// Follows refunds and clears old rows away. Answers nothing but whether it is healthy.
+    Worker,
+    /// Both.
+    All,
+}
+
+impl Role {
+    /// Whether requests are answered.
+    pub const fn answers(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    /// Whether refunds are followed.
+    pub const fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
 }
 
 /// The settings that say where data is and how it is sealed.

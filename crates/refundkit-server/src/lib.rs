@@ -5,6 +5,7 @@
 //! and randomness, only `error` knows HTTP statuses, only `store` speaks SQL.
 
 pub mod app;
+pub mod backup;
 pub mod budget;
 pub mod config;
 pub mod env;
@@ -18,6 +19,7 @@ pub mod progress;
 pub mod reconcile;
 pub mod registry;
 pub mod server;
+pub mod server_lock;
 pub mod setup;
 pub mod store;
 pub mod vault;

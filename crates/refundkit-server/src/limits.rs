@@ -98,6 +98,10 @@ pub const SESSIONS_MAX: usize = 20;
 pub const SESSION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long connecting to PostgreSQL may take.
 pub const DATABASE_CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Bytes of rows that travel to PostgreSQL at once when a database is copied there.
+pub const COPY_PIECE_BYTES: usize = 64 * 1024;
+/// How many such pieces may wait to be sent.
+pub const COPY_PIECES_WAITING_MAX: usize = 8;
 /// Statements of a unit of work that travel to PostgreSQL together.
 pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
@@ -115,6 +119,9 @@ pub const LOG_DAYS: i64 = 30;
 pub const RETAIN_BATCH: i64 = 1000;
 /// How often old rows are cleared away.
 pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
+
+/// How often keys that have not called for a while are forgotten by the rate limit.
+pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
 
 /// Refunds of one transaction that are looked at when a new one is decided. Stripe itself keeps no payment with so many.
 pub const REFUNDS_PER_TRANSACTION_MAX: i64 = 1000;

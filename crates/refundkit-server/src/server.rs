@@ -15,24 +15,40 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{app::App, interfaces::rest, limits, workers};
+use crate::{
+    app::App,
+    config::Role,
+    interfaces::{rate_limit, rest},
+    limits, workers,
+};
 
 /// A server that is running.
 pub struct Server {
     app: Arc<App>,
     serving: JoinHandle<()>,
-    working: JoinHandle<()>,
+    working: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Starts to serve and to work.
     pub fn start(app: Arc<App>, listener: TcpListener) -> Self {
-        let routes = rest::router(Arc::clone(&app));
+        Self::start_as(Role::All, app, listener)
+    }
+
+    /// Starts to do what the role is about.
+    pub fn start_as(role: Role, app: Arc<App>, listener: TcpListener) -> Self {
+        let routes =
+            if role.answers() { rest::router(Arc::clone(&app)) } else { rest::health_router(Arc::clone(&app)) };
         let serving = tokio::spawn(serve(Arc::clone(&app), listener, routes));
-        let working = tokio::spawn(workers::run(Arc::clone(&app)));
-        tokio::spawn(workers::retain::run(Arc::clone(&app)));
-        tokio::spawn(workers::digest::run(Arc::clone(&app)));
-        tokio::spawn(workers::reconcile::run(Arc::clone(&app)));
+        if role.answers() {
+            tokio::spawn(rate_limit::run(Arc::clone(&app)));
+        }
+        let working = role.works().then(|| {
+            tokio::spawn(workers::retain::run(Arc::clone(&app)));
+            tokio::spawn(workers::digest::run(Arc::clone(&app)));
+            tokio::spawn(workers::reconcile::run(Arc::clone(&app)));
+            tokio::spawn(workers::run(Arc::clone(&app)))
+        });
         Self { app, serving, working }
     }
 
@@ -41,7 +57,9 @@ impl Server {
     /// What does not finish in time keeps its lease: a worker takes it up after the next start.
     pub async fn stop(self) {
         self.app.drain();
-        let _ = self.working.await;
+        if let Some(working) = self.working {
+            let _ = working.await;
+        }
         self.app.tasks.close();
         let finished = async {
             let _ = self.serving.await;

@@ -7,7 +7,6 @@ use std::{
     fmt::Write as _,
     fs,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -24,8 +23,9 @@ use refundkit::{
 use refundkit_sandbox::{DEV_CHARGES, DEV_SECRET_KEY, Method, Request, Sandbox, SandboxOptions, World};
 use refundkit_server::{
     app::App,
-    config::{Config, DataConfig, DatabaseUrl, MetricsListen, StripeConfig},
+    config::{Config, DataConfig, DatabaseUrl, MetricsListen, Role, StripeConfig},
     server::Server,
+    server_lock,
     setup::{self, FirstOrganization},
     store::{StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations},
 };
@@ -81,8 +81,11 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         sandbox: format!("http://{}", sandbox_listener.local_addr()?),
     };
 
-    let _alone = lock(&args.data_dir)?;
-    let app = serve::open(&config(&args, &addresses), listener.local_addr()?).await?;
+    let config = config(&args, &addresses);
+    // Two that write one sandbox would lose each other's refunds: the database's lock is the folder's.
+    let _alone = server_lock::take(&config.data.database_url)
+        .map_err(|error| serve::advise(error, "Stop it, or choose another folder with --data-dir"))?;
+    let app = serve::open(&config, listener.local_addr()?).await?;
     let stop_sandbox = CancellationToken::new();
     let sandbox = Sandbox::open(SandboxOptions {
         state_file: Some(args.data_dir.join("sandbox.json")),
@@ -119,24 +122,6 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes the data folder for this process: two that write one sandbox would lose each other's refunds.
-fn lock(folder: &Path) -> anyhow::Result<fs::File> {
-    setup::make_private_folder(folder)?;
-    let path = folder.join("dev.lock");
-    let opened = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            bail!(
-                "another `refundkit dev` uses {}; stop it, or choose another folder with --data-dir",
-                folder.display()
-            )
-        }
-        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
-    }
-}
-
 struct Addresses {
     server: String,
     sandbox: String,
@@ -156,6 +141,7 @@ fn config(args: &DevArgs, addresses: &Addresses) -> Config {
         submit_deadline_ms: 10_000,
         schedule_speedup: args.schedule_speedup,
         metrics_listen: MetricsListen::Off,
+        role: Role::All,
     }
 }
 

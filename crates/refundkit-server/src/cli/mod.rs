@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use refundkit::{Error, RefundKit};
 use secrecy::SecretString;
 
+mod backup;
 mod completions;
+mod database;
 mod dev;
 mod doctor;
 mod exit;
@@ -102,6 +104,13 @@ pub(crate) enum Command {
     Setup(setup::SetupArgs),
     #[command(about = "Compare the refunds in the database with the processor's, and tell every difference")]
     Reconcile(reconcile::ReconcileArgs),
+    #[command(about = "Copy the SQLite database into one file, while it is in use, and check the copy")]
+    Backup(backup::BackupArgs),
+    #[command(about = "Put a backup where the SQLite database is, and keep what was there")]
+    Restore(backup::RestoreArgs),
+    /// Move to another database.
+    #[command(subcommand)]
+    Database(database::Command),
     #[command(about = "Run the Stripe sandbox on its own")]
     Sandbox(sandbox::SandboxArgs),
     /// Make, read and follow refunds.
@@ -147,6 +156,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Setup(args) => setup::run(args, output).await,
         Command::Reconcile(args) => reconcile::run(args, output).await,
+        Command::Backup(args) => backup::back_up(&args, output),
+        Command::Restore(args) => backup::restore(&args, output),
+        Command::Database(command) => database::run(command, output).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Refunds(command) => refunds::run(command, &server.client()?, output).await,
         Command::Transactions(command) => transactions::run(command, &server.client()?, output).await,

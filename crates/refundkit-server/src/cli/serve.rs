@@ -2,14 +2,15 @@
 
 use std::{io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use refundkit_core::schedule::Schedule;
 use refundkit_server::{
     app::{App, Parts},
-    config::{self, Config, MetricsListen},
+    config::{self, Config, DatabaseUrl, MetricsListen, Role},
     env::Env,
     limits, metrics,
     server::Server,
+    server_lock::{self, LockError},
     setup,
     store::organizations,
 };
@@ -23,6 +24,7 @@ use tokio::{
 /// Examples:
 ///   refundkit serve
 ///   REFUNDKIT_LISTEN=0.0.0.0:8080 refundkit serve
+///   REFUNDKIT_DATABASE_URL=postgres://refundkit@db/refundkit refundkit serve --role worker
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct ServeArgs {
@@ -32,13 +34,21 @@ pub(crate) struct ServeArgs {
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = args.config;
+    if config.role != Role::All && matches!(config.data.database_url, DatabaseUrl::Sqlite { .. }) {
+        bail!(
+            "a SQLite file has one server, which does everything: leave REFUNDKIT_ROLE out, or give several servers a PostgreSQL database with REFUNDKIT_DATABASE_URL"
+        );
+    }
     let listener = listen(config.listen, "REFUNDKIT_LISTEN").await?;
+    let _alone = server_lock::take(&config.data.database_url).map_err(|error| {
+        advise(error, "A SQLite file has one server: stop that one, or give this one another database with REFUNDKIT_DATABASE_URL. Several servers can share a PostgreSQL database")
+    })?;
     let address = listener.local_addr()?;
     let app = open(&config, address).await?;
     start_metrics(config.metrics_listen).await;
     let organizations = organizations::count(&mut *app.store.read().await?).await?;
     let mut stop = Stop::new()?;
-    let server = Server::start(Arc::clone(&app), listener);
+    let server = Server::start_as(config.role, Arc::clone(&app), listener);
     tracing::info!("listening on http://{address}");
     if organizations == 0 {
         tracing::warn!(
@@ -69,6 +79,14 @@ pub(crate) async fn open(config: &Config, address: SocketAddr) -> anyhow::Result
         worker_rest_max: limits::WORKER_REST_MAX,
         rate_limit: config.rate_limit,
     }))
+}
+
+/// What to do when a server runs on the database already.
+pub(crate) fn advise(error: LockError, advice: &str) -> anyhow::Error {
+    match error {
+        LockError::Held { .. } => anyhow!("{error}. {advice}"),
+        LockError::Setup(error) => error.into(),
+    }
 }
 
 /// Binds an address, or says which setting to change.

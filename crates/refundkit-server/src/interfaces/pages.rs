@@ -25,12 +25,15 @@ const PAGE_POLICY: &str =
 
 /// The routes of these pages.
 pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
-        .route("/readyz", get(ready))
+    health_router()
         .route("/openapi.json", get(|| async { Json(&*DOCUMENT) }))
         .route("/docs", get(docs))
         .route("/llms.txt", get(llms))
+}
+
+/// The routes that load balancers and service managers ask.
+pub fn health_router() -> Router<Arc<App>> {
+    Router::new().route("/healthz", get(|| async { Json(json!({ "status": "ok" })) })).route("/readyz", get(ready))
 }
 
 /// Whether requests can be served: the database answers and the process is not ending.

@@ -1,6 +1,6 @@
 //! How many requests a minute a key may make. Counted in this process.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota,
@@ -8,7 +8,7 @@ use governor::{
 };
 use refundkit::{ErrorCode, KeyId};
 
-use crate::error::Error;
+use crate::{app::App, error::Error, limits};
 
 /// Requests a minute for each key.
 pub struct RateLimits {
@@ -43,6 +43,16 @@ impl RateLimits {
     pub fn forget_idle(&self) {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
+        }
+    }
+}
+
+/// Forgets keys that have not called for a while, now and then, until the process is to end.
+pub async fn run(app: Arc<App>) {
+    loop {
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(limits::CALLERS_FORGOTTEN_EVERY) => app.rate_limits.forget_idle(),
         }
     }
 }

@@ -54,12 +54,21 @@ pub fn router(app: Arc<App>) -> Router {
             };
         router = router.route(entry.path, on(method, handler));
     }
+    finish(app, router.merge(pages::router()).merge(stripe_webhooks::router()), "GET /docs lists what exists.")
+}
+
+/// The routes of a server that only works: whether it is healthy.
+pub fn health_router(app: Arc<App>) -> Router {
+    let hint = "This server follows refunds and answers no requests (REFUNDKIT_ROLE=worker). Call one with the role api or all.";
+    finish(app, pages::health_router(), hint)
+}
+
+/// What holds for every path, those included that do not exist: `hint` says where to look then.
+fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str) -> Router {
     router
-        .merge(pages::router())
-        .merge(stripe_webhooks::router())
-        .fallback(async |Extension(id): Extension<RequestId>, request: Request| {
+        .fallback(async move |Extension(id): Extension<RequestId>, request: Request| {
             let message = format!("No such path: {} {}", request.method(), request.uri().path());
-            Error::new(ErrorCode::NotFound, message).hint("GET /docs lists what exists.").response(id)
+            Error::new(ErrorCode::NotFound, message).hint(hint).response(id)
         })
         .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
             Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)

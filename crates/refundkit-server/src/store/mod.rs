@@ -8,6 +8,7 @@
 pub mod api_keys;
 mod connection;
 pub mod connections;
+pub mod copy;
 pub mod idempotency_keys;
 pub mod jobs;
 pub mod logs;
@@ -31,6 +32,7 @@ use futures_util::future::BoxFuture;
 use refundkit::{Environment, ErrorCode, OrganizationId};
 
 pub use connection::{Connection, Lock};
+pub use sqlite::backup;
 
 use crate::{config::DatabaseUrl, error::Error, interfaces::idempotency, limits};
 

@@ -3,6 +3,7 @@
 //! A transaction begins with its first statement and ends with its last: `BEGIN`, statements that nobody waits for, and `COMMIT`
 //! travel together with a neighbour, so that a unit of work costs as few round trips as it has questions.
 
+mod copy;
 mod migrations;
 mod pool;
 
@@ -23,6 +24,7 @@ use super::{
     row::{Row, Value},
 };
 use crate::limits;
+pub(super) use copy::Target;
 pub(super) use pool::Database;
 
 /// A session at the server.

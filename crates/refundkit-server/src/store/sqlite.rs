@@ -2,10 +2,12 @@
 //!
 //! A statement is a function call here, so none of this waits.
 
-mod migrations;
+pub mod backup;
+pub(super) mod migrations;
 #[cfg(test)]
 mod plans;
 mod readers;
+pub(super) mod tables;
 mod writer;
 
 use std::path::Path;
@@ -39,10 +41,11 @@ impl Database {
         Ok(Self { writer: Writer::start(handle), readers })
     }
 
-    /// Finishes what waits to be written, then closes.
+    /// Finishes what waits to be written, then closes. What is left is one file.
     pub(super) async fn close(&self) {
-        self.writer.close().await;
+        // Whoever is the last to close folds the log into the file and removes it, and those that read may not.
         self.readers.close();
+        self.writer.close().await;
     }
 }
 

@@ -18,7 +18,6 @@ pub async fn run(app: Arc<App>) {
         if let Err(error) = clear(&app, app.env.now()).await {
             tracing::warn!(%error, "old rows were not cleared away");
         }
-        app.rate_limits.forget_idle();
         tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = tokio::time::sleep(limits::RETAIN_EVERY) => {}

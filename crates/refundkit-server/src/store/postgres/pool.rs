@@ -51,7 +51,7 @@ impl Database {
         Ok(database)
     }
 
-    async fn session(&self) -> Result<Object, StoreError> {
+    pub(super) async fn session(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => StoreError::Full,
             PoolError::Closed => StoreError::Closed,

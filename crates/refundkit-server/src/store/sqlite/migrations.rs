@@ -10,11 +10,16 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_news.sql"),
 ];
 
+/// The newest version that this program knows.
+pub(in crate::store) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Runs what is missing. Several processes may do so at once: the second finds nothing left.
-pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+pub(in crate::store) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     if found > known {
         return Err(StoreError::Newer { found, known });
     }

@@ -131,6 +131,11 @@ fn commit_group(
         if !kept && sqlite(connection)?.total_changes() != before {
             return Err(StoreError::Commit("a unit of work of the same group failed half done".to_owned()));
         }
+        // A disk that is full or broken can end the whole transaction. What runs behind that would commit by itself, statement by
+        // statement.
+        if sqlite(connection)?.is_autocommit() {
+            return Err(StoreError::Commit("the transaction was ended by the database".to_owned()));
+        }
     }
     control(connection, "COMMIT")
 }
@@ -145,5 +150,54 @@ fn sqlite(connection: &Connection) -> Result<&rusqlite::Connection, StoreError> 
     match connection {
         Connection::Sqlite(handle) => Ok(&handle.sqlite),
         Connection::Postgres(_) => Err(StoreError::Closed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Kind;
+
+    fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+        Ok(sqlite(connection)?.execute_batch(sql)?)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn behind_a_transaction_that_the_database_ended_nothing_is_written_that_is_not_told() {
+        let database = rusqlite::Connection::open_in_memory().unwrap();
+        database.execute_batch("CREATE TABLE written (unit INTEGER)").unwrap();
+        let writer = Writer::start(Handle::new(database, Kind::Writer));
+        // While the first is under way, the other two become a group.
+        let (begun, begins) = oneshot::channel();
+        let (go_on, waits) = std::sync::mpsc::channel();
+        let first = {
+            let writer = writer.clone();
+            tokio::spawn(async move {
+                let unit = writer.run::<(), StoreError, _>(move |_| {
+                    let _ = begun.send(());
+                    let _ = waits.recv();
+                    Box::pin(async { Ok(()) })
+                });
+                unit.await
+            })
+        };
+        begins.await.unwrap();
+        let second = writer.run::<(), StoreError, _>(|connection| {
+            let ended = run(connection, "ROLLBACK");
+            Box::pin(async { ended.and(Err(StoreError::Commit("as a full disk does".to_owned()))) })
+        });
+        let third = writer.run::<(), StoreError, _>(|connection| {
+            let inserted = run(connection, "INSERT INTO written VALUES (3)");
+            Box::pin(async { inserted })
+        });
+        let (second, third, _) = tokio::join!(second, third, async { go_on.send(()) });
+        first.await.unwrap().unwrap();
+        second.unwrap_err();
+        let count = writer.run::<i64, StoreError, _>(|connection| {
+            let count = sqlite(connection)
+                .and_then(|sqlite| Ok(sqlite.query_row("SELECT count(*) FROM written", [], |row| row.get(0))?));
+            Box::pin(async { count })
+        });
+        assert_eq!(count.await.unwrap(), i64::from(third.is_ok()));
     }
 }

@@ -52,7 +52,7 @@ async fn kill_in_the_middle(installation: &Installation, fault: Value) -> Refund
 }
 
 /// What a minute does.
-async fn let_the_lease_lapse(installation: &Installation, id: RefundId) {
+pub(super) async fn let_the_lease_lapse(installation: &Installation, id: RefundId) {
     let store = Store::open(&DatabaseUrl::Sqlite { path: installation.database() }).await.unwrap();
     let now = Env::default().now();
     let due = jobs::next_run_at(&mut store.read().await.unwrap()).await.unwrap();
@@ -70,7 +70,7 @@ async fn let_the_lease_lapse(installation: &Installation, id: RefundId) {
     store.close().await;
 }
 
-async fn completed(serving: &Served, id: RefundId) -> Value {
+pub(super) async fn completed(serving: &Served, id: RefundId) -> Value {
     let waited = Instant::now();
     loop {
         let refund = serving.get(&format!("/v1/refunds/{id}")).await["data"].clone();

@@ -260,7 +260,7 @@ async fn a_folder_belongs_to_one_process_at_a_time() {
     let folder = TempDir::new().unwrap();
     let first = Dev::start(folder.path());
     let second = run(folder.path(), &["dev", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"], &[]);
-    assert!(second.failed(1).contains("another `refundkit dev` uses"), "{second:?}");
+    assert!(second.failed(1).contains("Stop it, or choose another folder with --data-dir"), "{second:?}");
     first.program.kill();
     let third = Dev::start(folder.path());
     assert!(third.welcome.contains("The refund that an earlier start made:"), "{}", third.welcome);

@@ -6,6 +6,8 @@ use std::{
 };
 
 use refundkit_sandbox::DEV_SECRET_KEY;
+use refundkit_server::config::DatabaseUrl;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -37,14 +39,32 @@ pub(super) struct Installation {
     pub(super) folder: TempDir,
     pub(super) sandbox: Sandbox,
     pub(super) made: Value,
+    /// The database, when it is not the SQLite file that is the default.
+    database_url: Option<String>,
 }
 
 impl Installation {
     pub(super) fn new() -> Self {
+        Self::make(None)
+    }
+
+    /// An installation on a PostgreSQL database.
+    pub(super) fn on(database_url: &DatabaseUrl) -> Self {
+        let DatabaseUrl::Postgres { url } = database_url else { panic!("not a PostgreSQL database") };
+        Self::make(Some(url.expose_secret().to_owned()))
+    }
+
+    fn make(database_url: Option<String>) -> Self {
         let folder = TempDir::new().unwrap();
         let sandbox = Sandbox::start(folder.path());
-        let made = run(folder.path(), &SETUP, &[]).json();
-        Self { folder, sandbox, made }
+        let variables: Vec<_> = database_url.iter().map(|url| ("REFUNDKIT_DATABASE_URL", url.as_str())).collect();
+        let made = run(folder.path(), &SETUP, &variables).json();
+        Self { folder, sandbox, made, database_url }
+    }
+
+    /// Runs a command of this installation to its end.
+    pub(super) fn run(&self, line: &str) -> Ran {
+        run(self.folder.path(), &line.split_whitespace().collect::<Vec<_>>(), &self.variables())
     }
 
     pub(super) fn key(&self) -> &str {
@@ -60,23 +80,30 @@ impl Installation {
     }
 
     pub(super) fn serve_with(&self, more: &[(&str, &str)]) -> Served {
-        let program = Program::start(self.folder.path(), &["serve"], &[&self.variables(), more].concat());
+        let program = Program::start(self.folder.path(), &["serve"], &[&self.variables()[..], more].concat());
+        self.served(program)
+    }
+
+    /// The server that a program is about to be.
+    pub(super) fn served(&self, program: Program) -> Served {
         let url = format!("http://{}", between(&program.stderr.until(LISTENING), LISTENING, "\""));
         Served { program, url, key: self.key().to_owned() }
     }
 
-    fn variables(&self) -> [(&str, &str); 4] {
-        [
+    pub(super) fn variables(&self) -> Vec<(&str, &str)> {
+        let own = [
             ("REFUNDKIT_LISTEN", "127.0.0.1:0"),
             ("REFUNDKIT_METRICS_LISTEN", "off"),
             ("REFUNDKIT_STRIPE_API_BASE", &self.sandbox.url),
             ("REFUNDKIT_SCHEDULE_SPEEDUP", "1000"),
-        ]
+        ];
+        let database = self.database_url.iter().map(|url| ("REFUNDKIT_DATABASE_URL", url.as_str()));
+        own.into_iter().chain(database).collect()
     }
 
     /// A start that must fail.
-    fn serve_refused(&self, more: &[(&str, &str)]) -> Ran {
-        run(self.folder.path(), &["serve"], &[&self.variables(), more].concat())
+    pub(super) fn serve_refused(&self, more: &[(&str, &str)]) -> Ran {
+        run(self.folder.path(), &["serve"], &[&self.variables()[..], more].concat())
     }
 }
 

@@ -96,7 +96,18 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn start(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = command(folder, arguments, variables);
+        Self::spawn(command(folder, arguments, variables))
+    }
+
+    /// Starts it so that a write beyond a limit on the size of files is an error to it, as on a full disk, and no signal.
+    pub(super) fn start_with_limits(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", REFUNDKIT]).args(arguments);
+        shell.current_dir(folder).env_clear().envs(variables.iter().copied());
+        Self::spawn(shell)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Said::listen(child.stdout.take().unwrap());
         let stderr = Said::listen(child.stderr.take().unwrap());
