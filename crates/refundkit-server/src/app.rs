@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    config::PublicUrl,
     env::Env,
     interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
     limits,
@@ -36,6 +37,8 @@ pub struct App {
     pub schedule: Schedule,
     /// Requests a minute for each key.
     pub rate_limits: RateLimits,
+    /// How the server is reached from outside.
+    pub public_url: Option<PublicUrl>,
     /// Idempotency keys whose first request is running in this process.
     pub running_keys: RunningKeys,
     /// The request log.
@@ -66,6 +69,8 @@ pub struct Parts {
     pub schedule: Schedule,
     /// Requests a minute for each key; 0 for no limit.
     pub rate_limit: u32,
+    /// How the server is reached from outside.
+    pub public_url: Option<PublicUrl>,
 }
 
 impl App {
@@ -81,6 +86,7 @@ impl App {
             submit_deadline: parts.submit_deadline,
             schedule: parts.schedule,
             rate_limits: RateLimits::new(parts.rate_limit),
+            public_url: parts.public_url,
             running_keys: RunningKeys::default(),
             tasks: TaskTracker::new(),
             shutdown,

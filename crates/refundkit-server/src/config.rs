@@ -12,6 +12,10 @@ pub struct Config {
     #[arg(long, env = "REFUNDKIT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
+    /// How people and agents reach the server, such as `https://refunds.example.com`. Requests to other hosts are refused at `/mcp`.
+    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
+    pub public_url: Option<PublicUrl>,
+
     /// Everything about data.
     #[command(flatten)]
     pub data: DataConfig,
@@ -82,6 +86,31 @@ pub fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
                 .to_owned(),
         ),
     }
+}
+
+/// How the server is reached from outside: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// Host, and port where one was given.
+    pub authority: String,
+    /// Scheme, host and port, as browsers name an origin; with the port always.
+    pub origin: String,
+}
+
+fn parse_public_url(text: &str) -> Result<PublicUrl, String> {
+    let wrong = || "expected an address such as https://refunds.example.com, without a path".to_owned();
+    let url: http::Uri = text.parse().map_err(|_| wrong())?;
+    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(wrong()) };
+    let default_port = match scheme {
+        "https" => 443,
+        "http" => 80,
+        _ => return Err(wrong()),
+    };
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || authority.as_str().contains('@') {
+        return Err(wrong());
+    }
+    let port = authority.port_u16().unwrap_or(default_port);
+    Ok(PublicUrl { authority: authority.to_string(), origin: format!("{scheme}://{}:{port}", authority.host()) })
 }
 
 /// Where metrics are served.

@@ -77,5 +77,16 @@ pub const RETAIN_BATCH: i64 = 1000;
 /// How often old rows are cleared away.
 pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
 
+/// The longest text of others that an agent is shown, in characters.
+pub const AGENT_TEXT_CHARACTERS_MAX: usize = 500;
+/// The longest metadata key or value that an agent is shown, in characters.
+pub const AGENT_METADATA_CHARACTERS_MAX: usize = 100;
+/// The most metadata pairs that an agent is shown.
+pub const AGENT_METADATA_PAIRS_MAX: usize = 10;
+/// The longest name and version of an agent's client that are kept, in characters each.
+pub const AGENT_NAME_CHARACTERS_MAX: usize = 80;
+/// How long an agent's client may keep the list of tools, in milliseconds: a key's scope never changes, tools do with a release.
+pub const AGENT_CACHE_MS: u64 = 300_000;
+
 /// Refunds of one transaction that are looked at when a new one is decided. Stripe itself keeps no payment with so many.
 pub const REFUNDS_PER_TRANSACTION_MAX: i64 = 1000;

@@ -143,6 +143,7 @@ struct Addresses {
 fn config(args: &DevArgs, addresses: &Addresses) -> Config {
     Config {
         listen: args.listen,
+        public_url: None,
         data: DataConfig {
             database_url: DatabaseUrl::Sqlite { path: args.data_dir.join("refundkit.db") },
             master_key: None,

@@ -62,6 +62,7 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Arc<App>> {
         submit_deadline: Duration::from_millis(config.submit_deadline_ms),
         schedule: Schedule::sped_up(config.schedule_speedup),
         rate_limit: config.rate_limit,
+        public_url: config.public_url.clone(),
     }))
 }
 

@@ -299,6 +299,7 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
         submit_deadline: setting.submit_deadline,
         schedule: Schedule::sped_up(SPEEDUP),
         rate_limit: setting.rate_limit,
+        public_url: None,
     })
 }
 
