@@ -106,6 +106,7 @@ impl Backend for There {
     ) -> Result<Value, Failed> {
         let ask = tool.read(entry, arguments).map_err(|error| error.seen_before_sending())?;
         let client = self.client(context).await?;
-        Ok(entry.ask(client, ask.input, ask.idempotency_key).await?)
+        let answer = entry.ask(client, ask.input, ask.idempotency_key).await;
+        answer.map_err(|error| Failed::from(error).in_words_of(tool))
     }
 }

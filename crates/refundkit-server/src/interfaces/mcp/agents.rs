@@ -9,7 +9,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult,
-        Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
+        ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -99,9 +100,11 @@ impl<B: Backend> ServerHandler for Agents<B> {
         let scope = self.backend.scope(&context).await;
         let seen = DESCRIBED.iter().filter(|(entry, _)| tool::is_seen_with(entry, scope));
         let mut list = ListToolsResult::with_all_items(seen.map(|(_, tool)| tool.clone()).collect());
-        // Private, because another key may see other tools; and not kept at all where the key is not known yet.
-        list.ttl_ms = Some(if scope.is_some() { limits::AGENT_CACHE_MS } else { 0 });
-        list.cache_scope = Some(CacheScope::Private);
+        if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+            // Private, because another key may see other tools; and not kept at all where the key is not known yet.
+            list.ttl_ms = Some(if scope.is_some() { limits::AGENT_CACHE_MS } else { 0 });
+            list.cache_scope = Some(CacheScope::Private);
+        }
         Ok(list)
     }
 
@@ -115,7 +118,7 @@ impl<B: Backend> ServerHandler for Agents<B> {
         };
         let arguments = request.arguments.unwrap_or_default();
         let called = self.called(entry, tool, arguments, &context).await;
-        Ok(called.unwrap_or_else(|failed| failure::result(entry, tool, &failed)).into())
+        Ok(called.unwrap_or_else(|failed| failure::result(entry, &failed)).into())
     }
 }
 

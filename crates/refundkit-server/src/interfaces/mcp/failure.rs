@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     plain::line,
-    tool::{IDEMPOTENCY_KEY, ToolEntry},
+    tool::{Argument, IDEMPOTENCY_KEY, ToolEntry},
 };
 use crate::registry::Entry;
 
@@ -35,34 +35,44 @@ impl From<Box<Error>> for Failed {
     }
 }
 
+impl Failed {
+    /// With fields under the names that agents know them by. For what the operation says of its input.
+    #[must_use]
+    pub fn in_words_of(mut self, tool: &ToolEntry) -> Self {
+        for Argument { field, name, .. } in tool.arguments.iter().filter(|argument| argument.name != argument.field) {
+            let (field_quoted, name_quoted) = (format!("`{field}`"), format!("`{name}`"));
+            self.error.message = self.error.message.replace(&field_quoted, &name_quoted);
+            self.error.hint = self.error.hint.map(|hint| hint.replace(&field_quoted, &name_quoted));
+            if self.error.field.as_deref() == Some(field) {
+                self.error.field = Some((*name).to_owned());
+            }
+        }
+        self
+    }
+}
+
 /// The failure as the result of a call.
-pub(super) fn result(entry: &Entry, tool: &ToolEntry, failed: &Failed) -> CallToolResult {
-    let body = json!({ "error": body(entry, tool, failed) });
+pub(super) fn result(entry: &Entry, failed: &Failed) -> CallToolResult {
+    let body = json!({ "error": body(entry, failed) });
     CallToolResult::error(vec![ContentBlock::text(body.to_string())])
 }
 
-fn body(entry: &Entry, tool: &ToolEntry, failed: &Failed) -> Map<String, Value> {
+fn body(entry: &Entry, failed: &Failed) -> Map<String, Value> {
     let error = &failed.error;
-    // What agents call otherwise, errors must call so too.
-    let in_their_words = |text: &str| {
-        let renamed = tool.arguments.iter().filter(|argument| argument.name != argument.field);
-        renamed.fold(line(text), |text, one| text.replace(&format!("`{}`", one.field), &format!("`{}`", one.name)))
-    };
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| {
         body.insert(name.to_owned(), value);
     };
     put("code", error.code.as_str().into());
-    put("message", in_their_words(&error.message).into());
+    put("message", line(&error.message).into());
     if let Some(hint) = &error.hint {
-        put("hint", in_their_words(hint).into());
+        put("hint", line(hint).into());
     }
     if let Some(next_step) = next_step(entry, failed) {
         put("nextStep", next_step.into());
     }
     if let Some(field) = &error.field {
-        let (first, rest) = field.split_at(field.find(['.', '[']).unwrap_or(field.len()));
-        put("field", line(&format!("{}{rest}", tool.argument_of(first))).into());
+        put("field", line(field).into());
     }
     if let Some(refund_id) = &error.refund_id {
         put("refundId", refund_id.to_string().into());

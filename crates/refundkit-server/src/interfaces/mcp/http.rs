@@ -6,27 +6,28 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
     body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
-    response::Response,
+    response::{IntoResponse as _, Response},
     routing::any,
 };
 use refundkit::{ErrorCode, InitiatedBy, RequestId, Scope};
 use rmcp::{
-    RoleServer,
+    RoleServer, model as rpc,
     model::{Implementation, JsonObject},
     service::RequestContext,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     agents::{Agents, Backend, name_and_version},
     failure::Failed,
+    plain,
     tool::ToolEntry,
 };
 use crate::{
@@ -93,7 +94,10 @@ impl Door {
         caller.through = InitiatedBy::Mcp;
         caller.client = remembered(&parts.headers);
         let bytes = rest::read_json(&parts.headers, body).await?;
-        let message = message(&parts, &bytes)?;
+        let message = match message(&parts, &bytes) {
+            Ok(message) => message,
+            Err(error) => return Ok(no_message(&Value::Null, rpc::ErrorCode::PARSE_ERROR, &error.to_string())),
+        };
         // A call is counted where its operation is known, so that the agent reads why it was refused.
         if message["method"] != "tools/call" {
             self.app.rate_limits.check(caller.key_id)?;
@@ -107,6 +111,11 @@ impl Door {
             StatusCode::FORBIDDEN => Err(foreign()),
             StatusCode::METHOD_NOT_ALLOWED => {
                 Err(Error::new(ErrorCode::MethodNotAllowed, "Only POST is possible here."))
+            }
+            // Its type was looked at above, so it is the message itself that is none.
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                let words = "This is no message of the protocol, or one with parameters of another shape.";
+                Ok(no_message(&message["id"], rpc::ErrorCode::INVALID_REQUEST, words))
             }
             _ => {
                 let mut answer = answer.map(Body::new);
@@ -124,6 +133,13 @@ impl Door {
 /// The message, read as strictly as any other input: a key that appears twice must not choose its own meaning.
 fn message(parts: &Parts, bytes: &[u8]) -> Result<Value, Error> {
     if parts.method == Method::POST { Ok(Value::Object(input::body(bytes)?)) } else { Ok(Value::Null) }
+}
+
+/// The answer to what is no message: an error of the protocol, since only a client of it reads this.
+fn no_message(id: &Value, code: rpc::ErrorCode, words: &str) -> Response {
+    let id = if id.is_string() || id.is_i64() { id.clone() } else { Value::Null };
+    let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": plain::line(words) } });
+    (StatusCode::BAD_REQUEST, Json(error)).into_response()
 }
 
 /// `Host` or `Origin` is not one of this server's.
@@ -206,7 +222,7 @@ impl Backend for Here {
         let call =
             Call { admitted, request_id, idempotency_key: ask.idempotency_key, path: path.clone(), input: ask.input };
         let answer = entry.call(Arc::clone(&self.0), call).await;
-        answer.map(|answer| answer.output).map_err(|error| failed(&error, request_id))
+        answer.map(|answer| answer.output).map_err(|error| failed(&error, request_id).in_words_of(tool))
     }
 }
 

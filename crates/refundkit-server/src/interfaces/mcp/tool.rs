@@ -153,11 +153,6 @@ impl ToolEntry {
         Error::validation(name, message)
     }
 
-    /// The name under which agents know a field.
-    pub fn argument_of<'name>(&self, field: &'name str) -> &'name str {
-        self.arguments.iter().find(|argument| argument.field == field).map_or(field, |argument| argument.name)
-    }
-
     /// The tool as the protocol describes it.
     pub fn described(&self, entry: &Entry) -> rmcp::model::Tool {
         let reads = entry.effect == Effect::Read;
