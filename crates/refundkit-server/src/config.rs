@@ -1,6 +1,6 @@
 //! Settings of a server: each declared once, as a flag and an environment variable of the same name.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use secrecy::SecretString;
@@ -13,7 +13,7 @@ pub struct Config {
     pub listen: SocketAddr,
 
     /// How people and agents reach the server, such as `https://refunds.example.com`. Requests to other hosts are refused at `/mcp`.
-    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
+    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
     /// Everything about data.
@@ -97,20 +97,24 @@ pub struct PublicUrl {
     pub origin: String,
 }
 
-fn parse_public_url(text: &str) -> Result<PublicUrl, String> {
-    let wrong = || "expected an address such as https://refunds.example.com, without a path".to_owned();
-    let url: http::Uri = text.parse().map_err(|_| wrong())?;
-    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(wrong()) };
-    let default_port = match scheme {
-        "https" => 443,
-        "http" => 80,
-        _ => return Err(wrong()),
-    };
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || authority.as_str().contains('@') {
-        return Err(wrong());
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected an address such as https://refunds.example.com, without a path".to_owned();
+        let url: http::Uri = text.parse().map_err(|_| wrong())?;
+        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(wrong()) };
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return Err(wrong()),
+        };
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let port = authority.port_u16().unwrap_or(default_port);
+        Ok(PublicUrl { authority: authority.to_string(), origin: format!("{scheme}://{}:{port}", authority.host()) })
     }
-    let port = authority.port_u16().unwrap_or(default_port);
-    Ok(PublicUrl { authority: authority.to_string(), origin: format!("{scheme}://{}:{port}", authority.host()) })
 }
 
 /// Where metrics are served.

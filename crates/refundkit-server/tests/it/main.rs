@@ -5,6 +5,7 @@
 //! * `stories`: what happens to refunds, told from outside.
 //! * `processors`: the contract of a processor, over HTTP.
 //! * `store`: the rows.
+//! * `mcp`: agents, through both doors and both generations of their protocol.
 //! * `binary`: the program itself, with its commands and its end.
 //! * `tidy`: the style of the house, as tests.
 
@@ -12,6 +13,7 @@
 
 mod bad_input;
 mod binary;
+mod mcp;
 mod operations;
 mod processors;
 mod store;

@@ -4,13 +4,13 @@
 use std::{panic::AssertUnwindSafe, sync::LazyLock};
 
 use futures_util::FutureExt as _;
-use refundkit::{Error, ErrorCode, Scope};
+use refundkit::{Error, Scope};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult,
-        Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-        ServerConfig, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+        DiscoverResult, ErrorCode, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams,
+        ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -63,7 +63,7 @@ impl<B: Backend> Agents<B> {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Failed> {
         let calling = AssertUnwindSafe(self.backend.call(entry, tool, arguments, context)).catch_unwind();
-        let defect = || Error::new(ErrorCode::InternalError, "Something went wrong inside RefundKit.");
+        let defect = || Error::new(refundkit::ErrorCode::InternalError, "Something went wrong inside RefundKit.");
         let output = calling.await.map_err(|_| defect())??;
         let shown = (tool.show)(output).map_err(|_| defect())?;
         let mut result = CallToolResult::structured(shown.structured.into());
@@ -90,6 +90,22 @@ impl<B: Backend> ServerHandler for Agents<B> {
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
         DESCRIBED.iter().find(|(_, tool)| tool.name == name).map(|(_, tool)| tool.clone())
+    }
+
+    /// What rmcp does not recognise: another method, or one of ours with parameters of another shape.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = plain::line(&request.method);
+        Err(match request.method.as_str() {
+            "tools/call" => ErrorData::invalid_params("`name` must be text and `arguments` an object.", None),
+            "tools/list" | "initialize" | "server/discover" | "ping" => {
+                ErrorData::invalid_params(format!("The parameters of {method} have another shape."), None)
+            }
+            _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("No such method: {method}"), None),
+        })
     }
 
     async fn list_tools(

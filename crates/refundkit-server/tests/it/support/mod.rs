@@ -31,11 +31,12 @@ pub(crate) struct Setting {
     pub(crate) rate_limit: u32,
     pub(crate) submit_deadline: Duration,
     pub(crate) connected: bool,
+    pub(crate) public_url: Option<String>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { rate_limit: 0, submit_deadline: Duration::from_secs(10), connected: true }
+        Self { rate_limit: 0, submit_deadline: Duration::from_secs(10), connected: true, public_url: None }
     }
 }
 
@@ -299,7 +300,7 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
         submit_deadline: setting.submit_deadline,
         schedule: Schedule::sped_up(SPEEDUP),
         rate_limit: setting.rate_limit,
-        public_url: None,
+        public_url: setting.public_url.as_deref().map(|url| url.parse().unwrap()),
     })
 }
 
