@@ -96,12 +96,13 @@ impl<B: Backend> ServerHandler for Agents<B> {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = plain::line(&request.method);
         Err(match request.method.as_str() {
             "tools/call" => ErrorData::invalid_params("`name` must be text and `arguments` an object.", None),
-            "tools/list" | "initialize" | "server/discover" | "ping" => {
+            // The last has no place in revisions without a handshake.
+            "tools/list" | "server/discover" | "initialize" if request.method != "initialize" || !is_new(&context) => {
                 ErrorData::invalid_params(format!("The parameters of {method} have another shape."), None)
             }
             _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("No such method: {method}"), None),
@@ -116,7 +117,7 @@ impl<B: Backend> ServerHandler for Agents<B> {
         let scope = self.backend.scope(&context).await;
         let seen = DESCRIBED.iter().filter(|(entry, _)| tool::is_seen_with(entry, scope));
         let mut list = ListToolsResult::with_all_items(seen.map(|(_, tool)| tool.clone()).collect());
-        if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+        if is_new(&context) {
             // Private, because another key may see other tools; and not kept at all where the key is not known yet.
             list.ttl_ms = Some(if scope.is_some() { limits::AGENT_CACHE_MS } else { 0 });
             list.cache_scope = Some(CacheScope::Private);
@@ -136,6 +137,11 @@ impl<B: Backend> ServerHandler for Agents<B> {
         let called = self.called(entry, tool, arguments, &context).await;
         Ok(called.unwrap_or_else(|failed| failure::result(entry, &failed)).into())
     }
+}
+
+/// Whether the request is of a revision without a handshake.
+fn is_new(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 /// What a client says of itself, as the audit trail keeps it: name and version. Self-reported, and worth no right.

@@ -1,1 +1,225 @@
-//! The official clients.
+//! The official clients, unchanged: what they accept is what the protocol is. `./scripts/tools` installs them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, extract::Request, http::header, response::Response};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::Stage;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_refundkit");
+const PROCESS: &str = "refundkit_process_refund";
+
+fn folder(of: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(of)
+}
+
+/// What `./scripts/tools` has installed.
+fn tool(path: &str) -> PathBuf {
+    let tool = folder("../../target/tools").join(path);
+    assert!(tool.exists(), "{} is missing; run ./scripts/tools, which installs it.", tool.display());
+    tool
+}
+
+/// A Node that is new enough for the Inspector and the conformance suite.
+fn new_node() -> PathBuf {
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let installed = folder("../../target/tools/inspector/node_modules").join(format!("node-linux-{machine}/bin/node"));
+    // Elsewhere than on Linux, the machine's own must be new enough.
+    if installed.exists() { installed } else { "node".into() }
+}
+
+struct Ran {
+    code: Option<i32>,
+    said: String,
+}
+
+async fn run(mut command: Command) -> Ran {
+    command.stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code: output.status.code(), said: text(&output.stdout) + &text(&output.stderr) }
+}
+
+/// Runs a script of `tests/clients` with an amount for each of its stories.
+async fn drive(program: &Path, script: &str, packages: Option<&Path>, amounts: &[i64]) {
+    let stage = Stage::new().await;
+    let mut command = Command::new(program);
+    command.arg(folder("tests/clients").join(script)).args(amounts.iter().map(ToString::to_string));
+    command.env("REFUNDKIT_BASE_URL", &stage.url).env("REFUNDKIT_API_KEY", stage.key("write").await);
+    command.env("REFUNDKIT_PROGRAM", PROGRAM).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.envs(packages.map(|packages| ("CLIENT_PACKAGES", packages)));
+    let ran = run(command).await;
+    assert_eq!(ran.code, Some(0), "{script}:\n{}", ran.said);
+    let made: i64 = amounts.iter().sum();
+    assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (made, amounts.len()), "{script}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_typescript_sdk_v1_works_on_both_doors() {
+    drive(Path::new("node"), "v1.mjs", Some(&tool("mcp-sdk/node_modules")), &[101, 102]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_typescript_sdk_v2_works_on_both_doors_in_both_generations() {
+    drive(Path::new("node"), "v2.mjs", Some(&tool("mcp-sdk/node_modules")), &[101, 102, 103, 104]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_client_works_on_both_doors_in_both_generations() {
+    drive(&tool("mcp-python/bin/python"), "python.py", None, &[101, 102, 103, 104]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openai_agents_sdk_works_as_the_guide_sets_it_up() {
+    drive(&tool("mcp-python/bin/python"), "openai_agents.py", None, &[101, 102]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn langchain_works_as_the_guide_sets_it_up() {
+    drive(&tool("mcp-langchain/bin/python"), "langchain.py", None, &[101, 102]).await;
+}
+
+struct Inspector {
+    stage: Stage,
+    key: String,
+    home: TempDir,
+}
+
+impl Inspector {
+    async fn new() -> Self {
+        let stage = Stage::new().await;
+        let key = stage.key("write").await;
+        Self { stage, key, home: TempDir::new().unwrap() }
+    }
+
+    /// Runs the Inspector's command line against a door; answers its exit code and what it said.
+    async fn run(&self, stdio: bool, era: &str, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(new_node());
+        command.arg(tool("inspector/node_modules/.bin/mcp-inspector")).arg("--cli");
+        if stdio {
+            command.args([PROGRAM, "mcp", "-e", &format!("REFUNDKIT_API_KEY={}", self.key)]);
+            command.args(["-e", &format!("REFUNDKIT_BASE_URL={}", self.stage.url)]);
+        } else {
+            command.arg(format!("{}/mcp", self.stage.url));
+            command.args(["--header", &format!("Authorization: Bearer {}", self.key)]);
+        }
+        command.args(["--protocol-era", era]).args(arguments);
+        command.env("MCP_INSPECTOR_SECRET_STORE", "file").env("HOME", self.home.path());
+        run(command).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspector_finds_nothing_to_say_about_the_tools_and_can_call_them() {
+    let inspector = Inspector::new().await;
+    let mut amount = 100;
+    for stdio in [false, true] {
+        for era in ["legacy", "modern"] {
+            let listed =
+                inspector.run(stdio, era, &["--method", "tools/list", "--strict", "--format", "json", "-q"]).await;
+            assert_eq!(listed.code, Some(0), "stdio {stdio}, {era}: {}", listed.said);
+            assert!(!listed.said.contains("portab"), "stdio {stdio}, {era}: {}", listed.said);
+            let listed: Value = serde_json::from_str(&listed.said).unwrap_or_else(|_| panic!("{}", listed.said));
+            assert_eq!(listed["result"]["tools"].as_array().map(Vec::len), Some(5), "{listed}");
+
+            amount += 1;
+            let arguments =
+                json!({ "transactionId": "ch_1N4HbSKz9cXRvFYr", "amount": amount, "reason": "other" }).to_string();
+            let call = [
+                "--method",
+                "tools/call",
+                "--tool-name",
+                PROCESS,
+                "--tool-args-json",
+                &arguments,
+                "--format",
+                "json",
+                "-q",
+            ];
+            let made = inspector.run(stdio, era, &call).await;
+            assert!(made.code == Some(0) && made.said.contains("\"customerMessage\""), "{}", made.said);
+            // The second time it is an error that still says what it has to say.
+            let again = inspector.run(stdio, era, &call).await;
+            assert_eq!(again.code, Some(5), "{}", again.said);
+            assert!(
+                again.said.contains("refund_already_processed") && again.said.contains("nextStep"),
+                "{}",
+                again.said
+            );
+        }
+    }
+    assert_eq!(inspector.stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (410, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mcp_remote_brings_a_stdio_client_to_the_http_door() {
+    let inspector = Inspector::new().await;
+    let mut command = Command::new(new_node());
+    let header = format!("Authorization: Bearer {}", inspector.key);
+    let node = new_node();
+    // An Inspector on stdio, whose server is the bridge, exactly as the guide configures it for clients that know only stdio.
+    command.arg(tool("inspector/node_modules/.bin/mcp-inspector")).arg("--cli").arg(&node);
+    command.arg(tool("inspector/node_modules/.bin/mcp-remote")).arg(format!("{}/mcp", inspector.stage.url));
+    command.args(["--header", &header, "--transport", "http-only"]);
+    // Everything after `--` is the Inspector's own.
+    command.args(["--", "--method", "tools/list", "--format", "json", "-q"]);
+    command.env("MCP_INSPECTOR_SECRET_STORE", "file").env("HOME", inspector.home.path());
+    let ran = run(command).await;
+    assert!(ran.code == Some(0) && ran.said.contains(PROCESS), "{}", ran.said);
+}
+
+/// Lets the conformance suite in, which knows of no keys: passes everything on with one, and nothing else changed.
+async fn unlocked(stage: &Stage) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (http, server, key) = (reqwest::Client::new(), stage.url.clone(), stage.admin_key.clone());
+    let pass_on = move |request: Request| {
+        let (http, server, key) = (http.clone(), server.clone(), key.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let sent = http.request(parts.method, format!("{server}{}", parts.uri.path())).headers(parts.headers);
+            let answer = sent.bearer_auth(key).body(body).send().await.unwrap();
+            let mut back = Response::builder().status(answer.status());
+            for (name, value) in answer.headers().iter().filter(|(name, _)| *name != header::TRANSFER_ENCODING) {
+                back = back.header(name, value);
+            }
+            let body: Bytes = answer.bytes().await.unwrap();
+            back.body(axum::body::Body::from(body)).unwrap()
+        }
+    };
+    let router = Router::new().fallback(pass_on);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/mcp")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_conformance_suite_finds_what_it_is_expected_to_find() {
+    let stage = Stage::new().await;
+    let url = unlocked(&stage).await;
+    let expected = folder("tests/clients/conformance/expected-failures.yml");
+    for (revision, scenarios) in [
+        ("2025-11-25", &["server-initialize", "ping", "tools-list", "dns-rebinding-protection"][..]),
+        (
+            "2026-07-28",
+            &["tools-list", "server-stateless", "caching", "http-header-validation", "dns-rebinding-protection"],
+        ),
+    ] {
+        for scenario in scenarios {
+            let results = TempDir::new().unwrap();
+            let mut command = Command::new(new_node());
+            command.arg(tool("inspector/node_modules/.bin/conformance")).args(["server", "--url", &url]);
+            command.args(["--scenario", scenario, "--spec-version", revision, "--expected-failures"]).arg(&expected);
+            command.arg("-o").arg(results.path()).env("HOME", results.path());
+            let ran = tokio::time::timeout(Duration::from_secs(60), run(command)).await.unwrap();
+            assert_eq!(ran.code, Some(0), "{revision} {scenario}:\n{}", ran.said);
+            assert!(ran.said.contains("Passed"), "{revision} {scenario}:\n{}", ran.said);
+        }
+    }
+}
