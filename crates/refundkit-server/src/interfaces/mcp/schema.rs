@@ -93,7 +93,7 @@ fn bare(schema: &mut Value) {
         fields.retain(|name, _| matches!(name.as_str(), "type" | "items"));
         fields.values_mut().for_each(|field| {
             if field.is_object() {
-                bare(field)
+                bare(field);
             }
         });
     }

@@ -217,9 +217,47 @@ async fn the_conformance_suite_finds_what_it_is_expected_to_find() {
             command.arg(tool("inspector/node_modules/.bin/conformance")).args(["server", "--url", &url]);
             command.args(["--scenario", scenario, "--spec-version", revision, "--expected-failures"]).arg(&expected);
             command.arg("-o").arg(results.path()).env("HOME", results.path());
-            let ran = tokio::time::timeout(Duration::from_secs(60), run(command)).await.unwrap();
+            let ran = tokio::time::timeout(Duration::from_mins(1), run(command)).await.unwrap();
             assert_eq!(ran.code, Some(0), "{revision} {scenario}:\n{}", ran.said);
             assert!(ran.said.contains("Passed"), "{revision} {scenario}:\n{}", ran.said);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_agent_works_through_its_tickets_and_refunds_each_wish_once() {
+    let stage = Stage::new().await;
+    let (example, place) = (folder("../../examples/agent-loop"), TempDir::new().unwrap());
+    std::fs::copy(example.join("agent.mjs"), place.path().join("agent.mjs")).unwrap();
+    std::os::unix::fs::symlink(tool("mcp-sdk/node_modules"), place.path().join("node_modules")).unwrap();
+    let work = async || {
+        let mut command = Command::new("node");
+        command.arg(place.path().join("agent.mjs")).env("REFUNDKIT_BASE_URL", &stage.url);
+        let ran = run({
+            command.env("REFUNDKIT_API_KEY", stage.key("write").await);
+            command
+        })
+        .await;
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        ran.said
+    };
+    let said = work().await;
+    for words in [
+        "agent:    Your refund of 25.00 USD has been sent.",
+        "refundkit_process_refund      refund_already_processed",
+        "agent:    Your refund of 60.00 USD has been sent.",
+        "a person: Refund amount ($100.00) is greater than unrefunded amount on charge ($70.00)",
+        "agent:    Your refund of 8000 JPY needs something from you first",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // The whole day's work again, as after a crash: the same refunds.
+    work().await;
+    for (charge, made) in [
+        ("ch_1N4HbSKz9cXRvFYr", (2500, 1)),
+        ("ch_1SandboxPending", (6000, 1)),
+        ("ch_1SandboxPartlyRefunded", (3000, 1)),
+    ] {
+        assert_eq!(stage.refunded_at_stripe(charge).await, made, "{charge}");
     }
 }

@@ -124,12 +124,11 @@ async fn a_cut_response_and_the_call_sent_again_refund_once() {
 
 async fn cut(stage: &Stage, agent: &Agent, params: &Value) {
     let request = agent.post(&agent.message("tools/call", params.clone())).build().unwrap();
-    let mut head = format!("POST /mcp HTTP/1.1\r\nHost: {}\r\n", request.url().authority());
-    for (name, value) in request.headers() {
-        head += &format!("{name}: {}\r\n", value.to_str().unwrap());
-    }
+    let headers = request.headers().iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+    let headers: String = headers.collect();
     let body = request.body().unwrap().as_bytes().unwrap();
-    let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+    let (host, length) = (request.url().authority(), body.len());
+    let head = format!("POST /mcp HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\n\r\n");
     let mut stream = TcpStream::connect(stage.url.trim_start_matches("http://")).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
