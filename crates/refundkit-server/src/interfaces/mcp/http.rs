@@ -9,7 +9,7 @@ use axum::{
     Extension, Json, Router,
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::AUTHORIZATION, request::Parts},
     response::{IntoResponse as _, Response},
     routing::any,
 };
@@ -102,8 +102,9 @@ impl Door {
         if message["method"] != "tools/call" {
             self.app.rate_limits.check(caller.key_id)?;
         }
-        // The protocol has no use for it: this server has no sessions.
+        // The protocol has no use for either: this server has no sessions, and the key has been looked at.
         parts.headers.remove(SESSION);
+        parts.headers.remove(AUTHORIZATION);
         parts.extensions.insert(caller);
         parts.extensions.insert(id);
         let answer = self.protocol.handle(Request::from_parts(parts, Body::from(bytes))).await;

@@ -157,21 +157,49 @@ async fn the_inspector_finds_nothing_to_say_about_the_tools_and_can_call_them() 
     assert_eq!(inspector.stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (410, 4));
 }
 
+/// The configuration that docs/mcp.md gives below a heading, with this stage's address, key and program in it.
+fn documented(heading: &str, inspector: &Inspector) -> Value {
+    let guide = std::fs::read_to_string(folder("../../docs/mcp.md")).unwrap();
+    let below = guide.split_once(&format!("\n### {heading}\n")).unwrap().1;
+    let block = below.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let url = &inspector.stage.url;
+    let filled = block.replace("/path/to/refundkit", PROGRAM).replace("rk_test_…", &inspector.key);
+    let filled = filled.replace("https://refunds.example.com", url).replace("http://127.0.0.1:8080", url);
+    serde_json::from_str(&filled).unwrap()
+}
+
+/// Lists the tools through a configuration, as a client that reads such files does.
+async fn list_through(config: &Value, inspector: &Inspector) {
+    let file = inspector.home.path().join("config.json");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut command = Command::new(new_node());
+    command.arg(tool("inspector/node_modules/.bin/mcp-inspector")).arg("--cli").arg("--config").arg(file);
+    command.args(["--server", "refundkit", "--method", "tools/list", "--format", "json", "-q"]);
+    command.env("MCP_INSPECTOR_SECRET_STORE", "file").env("HOME", inspector.home.path());
+    let ran = run(command).await;
+    assert!(ran.code == Some(0) && ran.said.contains(PROCESS), "{config}: {}", ran.said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_for_desktop_clients_starts_the_program_and_lists_its_tools() {
+    let inspector = Inspector::new().await;
+    list_through(&documented("Claude Desktop", &inspector), &inspector).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mcp_remote_brings_a_stdio_client_to_the_http_door() {
     let inspector = Inspector::new().await;
-    let mut command = Command::new(new_node());
-    let header = format!("Authorization: Bearer {}", inspector.key);
-    let node = new_node();
-    // An Inspector on stdio, whose server is the bridge, exactly as the guide configures it for clients that know only stdio.
-    command.arg(tool("inspector/node_modules/.bin/mcp-inspector")).arg("--cli").arg(&node);
-    command.arg(tool("inspector/node_modules/.bin/mcp-remote")).arg(format!("{}/mcp", inspector.stage.url));
-    command.args(["--header", &header, "--transport", "http-only"]);
-    // Everything after `--` is the Inspector's own.
-    command.args(["--", "--method", "tools/list", "--format", "json", "-q"]);
-    command.env("MCP_INSPECTOR_SECRET_STORE", "file").env("HOME", inspector.home.path());
-    let ran = run(command).await;
-    assert!(ran.code == Some(0) && ran.said.contains(PROCESS), "{}", ran.said);
+    let mut config = documented("mcp-remote", &inspector);
+    let server = &mut config["mcpServers"]["refundkit"];
+    // `npx -y mcp-remote` would fetch it; here it is installed already.
+    let mut arguments = server["args"].as_array().unwrap().clone();
+    assert_eq!(
+        (&server["command"], arguments.remove(0), &arguments[0]),
+        (&json!("npx"), json!("-y"), &json!("mcp-remote"))
+    );
+    arguments[0] = tool("inspector/node_modules/.bin/mcp-remote").to_str().unwrap().into();
+    (server["command"], server["args"]) = (new_node().to_str().unwrap().into(), arguments.into());
+    list_through(&config, &inspector).await;
 }
 
 /// Lets the conformance suite in, which knows of no keys: passes everything on with one, and nothing else changed.
