@@ -73,3 +73,69 @@ pub(super) fn after_policy(decision: &PolicyDecision, at_most: &str) -> String {
             .to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use refundkit::{Amount, Environment, InitiatedBy, ProcessorName, RefundReason};
+
+    use super::*;
+
+    fn refund(status: RefundStatus, stage: RefundStage) -> Refund {
+        let at = "2026-02-22T10:30:00.000Z".parse().unwrap();
+        Refund {
+            id: "ref_01k9zzzzzzzzzzzzzzzzzzzzzz".parse().unwrap(),
+            organization_id: "org_01k9zzzzzzzzzzzzzzzzzzzzzz".parse().unwrap(),
+            environment: Environment::Test,
+            transaction_id: "ch_1".parse().unwrap(),
+            external_transaction_id: "ch_1".to_owned(),
+            external_refund_id: None,
+            amount: Amount::new(2500).unwrap(),
+            currency: "usd".parse().unwrap(),
+            reason: RefundReason::Other,
+            status,
+            stage,
+            processor: ProcessorName::Stripe,
+            metadata: None,
+            initiated_by: InitiatedBy::Mcp,
+            failure: None,
+            created_at: at,
+            updated_at: at,
+            settled_at: None,
+            return_id: None,
+            approval_id: None,
+            dispute_risk_score: None,
+            split_from_id: None,
+            store_credit_id: None,
+        }
+    }
+
+    #[test]
+    fn no_customer_is_told_more_than_what_happened() {
+        for &status in RefundStatus::ALL {
+            for &stage in RefundStage::ALL {
+                let refund = refund(status, stage);
+                let told = customer_message(&refund);
+                assert!(told.contains("25.00 USD") && told.ends_with('.'), "{told}");
+                for word in ["done", "arrived", "complete", "success", "guarantee", "will receive", "promise"] {
+                    assert!(!told.contains(word), "{status} {stage}: {told}");
+                }
+                assert_eq!(
+                    told.contains("has been sent"),
+                    status == RefundStatus::Completed,
+                    "{status} {stage}: {told}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_at_its_end_has_a_next_step() {
+        for &status in RefundStatus::ALL {
+            for &stage in RefundStage::ALL {
+                let next = next_step(&refund(status, stage));
+                let at_its_end = matches!(status, RefundStatus::Completed | RefundStatus::Cancelled);
+                assert_eq!(next.is_none(), at_its_end, "{status} {stage}: {next:?}");
+            }
+        }
+    }
+}

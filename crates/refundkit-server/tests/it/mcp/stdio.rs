@@ -1,5 +1,7 @@
 //! `refundkit mcp` when something is wrong: it says so in answers, and does not just end.
 
+use axum::{Router, body::Body, extract::Request, response::Response};
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::agent::{Agent, NEW, OLD, Program, WAYS};
@@ -112,4 +114,56 @@ async fn a_line_that_is_too_long_or_no_message_does_not_end_it() {
         }
         assert_eq!((&answer["id"], &answer["result"]), (&json!(2), &json!({})), "{answer}");
     });
+}
+
+/// A way to the server on which every answer to a create is lost after the server has given it.
+async fn losing_answers(stage: &Stage) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (http, server) = (reqwest::Client::new(), stage.url.clone());
+    let pass_on = move |request: Request| {
+        let (http, server) = (http.clone(), server.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let lost = parts.method == "POST" && parts.uri.path() == "/v1/refunds";
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let sent = http.request(parts.method, format!("{server}{}", parts.uri)).headers(parts.headers).body(body);
+            let answer = sent.send().await.unwrap();
+            let status = answer.status();
+            let body = answer.bytes().await.unwrap();
+            let cut = stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("cut")) });
+            let body = if lost { Body::from_stream(cut) } else { Body::from(body) };
+            Response::builder().status(status).body(body).unwrap()
+        }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass_on)).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_servers_answer_is_lost_the_agent_learns_how_to_find_out() {
+    for way in WAYS.into_iter().filter(|way| way.stdio) {
+        for key in [None, Some("ticket-7")] {
+            let stage = Stage::new().await;
+            let api_key = stage.key("write").await;
+            let mut agent = Agent::with(&losing_answers(&stage).await, &api_key, way).await;
+            let mut wish = arguments();
+            if let Some(key) = key {
+                wish["idempotencyKey"] = key.into();
+            }
+            let error = agent.call("refundkit_process_refund", wish.clone()).await.failed("network_error");
+            let known = error["idempotencyKey"].as_str().unwrap();
+            assert!(key.is_none_or(|key| key == known), "{error}");
+            let next = error["nextStep"].as_str().unwrap();
+            for words in ["do not retry with other arguments", "do not promise", known, "refundkit_check_refund_status"]
+            {
+                assert!(next.contains(words), "{words}: {error}");
+            }
+            // What it is told to do, through a door that works: the same refund, once.
+            wish["idempotencyKey"] = known.into();
+            let mut other = Agent::with(&stage.url, &api_key, way).await;
+            assert_eq!(other.call("refundkit_process_refund", wish).await.done()["status"], "completed");
+            assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (100, 1), "{way:?} {key:?}");
+        }
+    }
 }
