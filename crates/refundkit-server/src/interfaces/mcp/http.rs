@@ -9,7 +9,11 @@ use axum::{
     Extension, Json, Router,
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{ALLOW, AUTHORIZATION},
+        request::Parts,
+    },
     response::{IntoResponse as _, Response},
     routing::any,
 };
@@ -28,7 +32,7 @@ use super::{
     agents::{Agents, Backend, name_and_version},
     failure::Failed,
     plain,
-    tool::ToolEntry,
+    tool::{self, ToolEntry},
 };
 use crate::{
     app::App,
@@ -92,14 +96,14 @@ impl Door {
         let (mut parts, body) = request.into_parts();
         let mut caller = auth::authenticate(&self.app, &parts.headers).await?;
         caller.through = InitiatedBy::Mcp;
-        caller.client = remembered(&parts.headers);
+        caller.client = remembered(&parts.headers).or(caller.client);
         let bytes = rest::read_json(&parts.headers, body).await?;
         let message = match message(&parts, &bytes) {
             Ok(message) => message,
             Err(error) => return Ok(no_message(&Value::Null, rpc::ErrorCode::PARSE_ERROR, &error.to_string())),
         };
         // A call is counted where its operation is known, so that the agent reads why it was refused.
-        if message["method"] != "tools/call" {
+        if !is_call(&message) {
             self.app.rate_limits.check(caller.key_id)?;
         }
         // The protocol has no use for either: this server has no sessions, and the key has been looked at.
@@ -111,7 +115,10 @@ impl Door {
         match answer.status() {
             StatusCode::FORBIDDEN => Err(foreign()),
             StatusCode::METHOD_NOT_ALLOWED => {
-                Err(Error::new(ErrorCode::MethodNotAllowed, "Only POST is possible here."))
+                let error = Error::new(ErrorCode::MethodNotAllowed, "Only POST is possible here.");
+                let mut answer = error.response(id);
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                Ok(answer)
             }
             // Its type was looked at above, so it is the message itself that is none.
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
@@ -134,6 +141,15 @@ impl Door {
 /// The message, read as strictly as any other input: a key that appears twice must not choose its own meaning.
 fn message(parts: &Parts, bytes: &[u8]) -> Result<Value, Error> {
     if parts.method == Method::POST { Ok(Value::Object(input::body(bytes)?)) } else { Ok(Value::Null) }
+}
+
+/// Whether it is a call that will find its operation.
+fn is_call(message: &Value) -> bool {
+    let params = &message["params"];
+    let arguments = &params["arguments"];
+    message["method"] == "tools/call"
+        && params["name"].as_str().and_then(tool::find).is_some()
+        && (arguments.is_null() || arguments.is_object())
 }
 
 /// The answer to what is no message: an error of the protocol, since only a client of it reads this.

@@ -125,8 +125,8 @@ impl Present for PolicyDecision {
         let at_most = write_amount(ProcessorName::Stripe, self.max_amount, self.currency);
         let next_step = words::after_policy(self, &at_most);
         let mut shown = pick(self, DECISION);
-        let word = if self.eligible { "Can" } else { "Cannot" };
-        let mut text = format!("{word} be refunded: {} At most {at_most}.", line(&self.reason));
+        let word = if self.eligible { "Yes" } else { "No" };
+        let mut text = format!("{word}: {}", line(&self.reason));
         for condition in &self.conditions {
             let _ = write!(text, "\nAlso: {}", line(condition));
         }

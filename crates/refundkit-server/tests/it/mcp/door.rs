@@ -70,7 +70,9 @@ async fn there_are_no_sessions_so_any_instance_can_answer() {
     }
     for method in [Method::GET, Method::DELETE] {
         let request = stage.request(method, "/mcp", &stage.admin_key).header("Accept", ACCEPT);
-        send(request).await.error(405, "method_not_allowed");
+        let answer = send(request).await;
+        answer.error(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), Some("POST"));
     }
 }
 
@@ -146,6 +148,9 @@ async fn too_many_calls_are_told_to_wait() {
     let error = refused.unwrap();
     assert!(error["retryAfterSeconds"].as_i64().is_some_and(|seconds| seconds > 0), "{error}");
     assert!(error["nextStep"].as_str().unwrap().starts_with("Wait "), "{error}");
+    // A call of no tool counts too.
+    let unknown = agent.message("tools/call", json!({ "name": "x", "arguments": {} }));
+    send(agent.post(&unknown)).await.error(429, "rate_limited");
     // What is no call is refused at the door, with the headers of every other door.
     let answer = send(agent.post(&agent.message("tools/list", json!({})))).await;
     answer.error(429, "rate_limited");

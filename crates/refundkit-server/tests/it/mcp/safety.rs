@@ -7,7 +7,7 @@ use refundkit_sandbox::{Fault, FaultRule, Method};
 use serde_json::{Map, Value, json};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use super::agent::{Agent, NEW, OLD, WAYS, Way};
+use super::agent::{Agent, NEW, OLD, Program, WAYS, Way};
 use crate::support::{Stage, send};
 
 const CHARGE: &str = "ch_1N4HbSKz9cXRvFYr";
@@ -163,6 +163,35 @@ async fn nonsense_is_always_answered_and_never_by_a_defect() {
     // Only what was asked for rightly was refunded, and never more than the charge.
     assert!(stage.refunded_at_stripe(CHARGE).await.0 <= 10_000);
     Agent::with(&stage.url, &key, WAYS[1]).await.call("refundkit_list_refunds", json!({})).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_on_stdin_ends_nothing_and_leaves_no_question_unanswered() {
+    let stage = Stage::new().await;
+    let key = stage.key("write").await;
+    for seed in 0..4 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut program = Program::start(&[("REFUNDKIT_BASE_URL", &stage.url), ("REFUNDKIT_API_KEY", &key)]);
+        let hello =
+            json!({ "protocolVersion": OLD, "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+        let (code, said) = tokio::task::block_in_place(|| {
+            program.ask(&json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello }));
+            for _ in 0..MESSAGES {
+                program.tell(&nonsense(&mut random, WAYS[2]));
+                // Every so often, something that must be answered.
+                let mut answer =
+                    program.ask(&json!({ "jsonrpc": "2.0", "id": "still there?", "method": "tools/list" }));
+                while answer["id"] != "still there?" {
+                    assert_ne!(answer["error"]["code"], -32603, "seed {seed}: {answer}");
+                    answer = program.hear();
+                }
+                assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(5), "seed {seed}: {answer}");
+            }
+            program.close()
+        });
+        assert!(code == Some(0) && !said.contains("panicked"), "seed {seed}: {code:?} {said}");
+    }
+    assert!(stage.refunded_at_stripe(CHARGE).await.0 <= 10_000);
 }
 
 /// A message that is nearly right: some member of it is missing, doubled, of another type, or anything.
