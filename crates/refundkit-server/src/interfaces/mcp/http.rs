@@ -183,8 +183,9 @@ fn to_remember(client: &Value) -> Option<HeaderValue> {
 fn remembered(headers: &HeaderMap) -> Option<String> {
     let sent = headers.get(SESSION)?.as_bytes();
     let line = String::from_utf8(hex::decode(sent).ok()?).ok()?;
-    let known =
-        line.len() <= limits::CLIENT_HEADER_CHARACTERS_MAX && !line.contains(|letter: char| letter.is_control());
+    let known = line.len() <= limits::CLIENT_HEADER_CHARACTERS_MAX
+        && line.starts_with(&format!("{}; ", InitiatedBy::Mcp))
+        && !line.contains(|letter: char| letter.is_control());
     known.then_some(line)
 }
 
