@@ -85,6 +85,8 @@ pub const AGENT_METADATA_CHARACTERS_MAX: usize = 100;
 pub const AGENT_METADATA_PAIRS_MAX: usize = 10;
 /// The longest name and version of an agent's client that are kept, in characters each.
 pub const AGENT_NAME_CHARACTERS_MAX: usize = 80;
+/// How long `refundkit mcp` waits to learn what its key may do, before it lists all tools. A client would not wait much longer.
+pub const AGENT_SCOPE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long an agent's client may keep the list of tools, in milliseconds: a key's scope never changes, tools do with a release.
 pub const AGENT_CACHE_MS: u64 = 300_000;
 

@@ -5,7 +5,8 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    process::ExitCode,
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
 };
 
 use refundkit::{Error, RefundKit, Scope, client::RefundKitBuilder};
@@ -25,7 +26,7 @@ use rmcp::{
     transport::{async_rw::AsyncRwTransport, stdio_pipes},
 };
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{ServerArgs, exit::Exit, output::note};
 
@@ -41,7 +42,22 @@ use super::{ServerArgs, exit::Exit, output::note};
 #[command(verbatim_doc_comment)]
 pub(crate) struct McpArgs {}
 
+/// Keeps the allocator from taking memory in pages of two megabytes. A server is faster with them; this program, of which every
+/// client starts one, is a third smaller without.
+const SMALL_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
+
+/// Begins again with small pages: the allocator reads its setting before anything else of the program runs.
+fn begin_small() {
+    if std::env::var_os(SMALL_PAGES.0).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        // Comes back only when it failed, and then the program runs as it is.
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).env(SMALL_PAGES.0, SMALL_PAGES.1).exec();
+    }
+}
+
 pub(crate) async fn run(McpArgs {}: McpArgs, server: &ServerArgs) -> anyhow::Result<ExitCode> {
+    begin_small();
     if io::stdin().is_terminal() {
         note(
             "This speaks the Model Context Protocol on stdin and stdout: an agent's client starts it. Ctrl-D ends it.",
@@ -84,17 +100,15 @@ impl There {
 
 impl Backend for There {
     async fn scope(&self, context: &RequestContext<RoleServer>) -> Option<Scope> {
-        let identity = match self.client(context).await {
-            Ok(client) => client.me().await,
-            Err(error) => Err(error),
-        };
-        match identity {
-            Ok(identity) => Some(identity.scope),
-            Err(error) => {
+        let identity = async { self.client(context).await?.me().await };
+        match timeout(limits::AGENT_SCOPE_WAIT_MAX, identity).await {
+            Ok(Ok(identity)) => return Some(identity.scope),
+            Ok(Err(error)) => {
                 tracing::warn!(code = %error.code, "what the key may do is not known, so all tools are listed: {error}");
-                None
             }
+            Err(_) => tracing::warn!("the server does not say what the key may do, so all tools are listed"),
         }
+        None
     }
 
     async fn call(
