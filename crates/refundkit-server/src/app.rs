@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     budget::Budgets,
+    config::PublicUrl,
     env::Env,
     interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
     limits,
@@ -35,8 +36,8 @@ pub struct App {
     pub stripe_api_base: String,
     /// What carries requests to Stripe in place of the network.
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
-    /// Where people and processors reach the server: without a slash at its end.
-    pub public_url: String,
+    /// Where people, agents and processors reach the server.
+    pub public_url: PublicUrl,
     /// The budgets of background calls.
     pub budgets: Budgets,
     /// How close together the refunds of each connection lie at its processor.
@@ -79,8 +80,8 @@ pub struct Parts {
     pub stripe_api_base: String,
     /// What carries requests to Stripe in place of the network: for simulations.
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
-    /// Where people and processors reach the server.
-    pub public_url: String,
+    /// Where people, agents and processors reach the server.
+    pub public_url: PublicUrl,
     /// Background calls a second for each connection: none for the default, 0 for no limit.
     pub stripe_rate: Option<u32>,
     /// How long a create waits for the processor.
@@ -104,13 +105,13 @@ impl App {
             vault: parts.vault,
             stripe_api_base: parts.stripe_api_base,
             stripe_carrier: parts.stripe_carrier,
-            public_url: parts.public_url.trim_end_matches('/').to_owned(),
             budgets: Budgets::new(parts.stripe_rate),
             densities: Densities::default(),
             submit_deadline: parts.submit_deadline,
             schedule: parts.schedule,
             worker_rest_max: parts.worker_rest_max,
             rate_limits: RateLimits::new(parts.rate_limit),
+            public_url: parts.public_url,
             running_keys: RunningKeys::default(),
             tasks: TaskTracker::new(),
             shutdown,

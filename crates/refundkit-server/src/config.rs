@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    str::FromStr,
 };
 
 use clap::{Args, ValueEnum};
@@ -27,9 +28,10 @@ pub struct Config {
     #[command(flatten)]
     pub stripe: StripeConfig,
 
-    /// How people and Stripe reach this server, such as https://refunds.example.com; from the listener when nothing is said.
-    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_parser = parse_public_url)]
-    pub public_url: Option<String>,
+    /// How people, agents and Stripe reach this server, such as https://refunds.example.com; from the listener when nothing is said.
+    /// Requests to other hosts are refused at `/mcp`.
+    #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
 
     /// Requests a minute for each API key; 0 for no limit.
     #[arg(long, env = "REFUNDKIT_RATE_LIMIT", default_value_t = 600)]
@@ -116,30 +118,6 @@ pub enum DatabaseUrl {
     },
 }
 
-/// An address that paths can be put behind.
-fn parse_public_url(text: &str) -> Result<String, String> {
-    let url: http::Uri =
-        text.parse().map_err(|_| "expected an address such as https://refunds.example.com".to_owned())?;
-    let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty());
-    if is_web && url.query().is_none() && !text.contains(['#', '@']) {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("expected http:// or https://, a host, and nothing behind a ? or #".to_owned())
-    }
-}
-
-/// How a server is reached that listens here, when nothing else is said.
-pub fn address_of(listener: SocketAddr) -> String {
-    let mut address = listener;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{address}")
-}
-
 /// Parses `sqlite://path` or `postgres://…`. What is wrong is said without the address: it may hold a password.
 pub fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
@@ -152,6 +130,56 @@ pub fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
             "expected sqlite:// and a path, such as sqlite://./.refundkit/refundkit.db, or postgres://user@host/database"
                 .to_owned(),
         ),
+    }
+}
+
+/// How the server is reached from outside: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// The address, without a slash at its end: paths can be put behind it.
+    pub base: String,
+    /// Host, and port where one was given.
+    pub authority: String,
+    /// Scheme, host and port, as browsers name an origin; with the port always.
+    pub origin: String,
+}
+
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected an address such as https://refunds.example.com, without a path".to_owned();
+        let url: http::Uri = text.parse().map_err(|_| wrong())?;
+        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(wrong()) };
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return Err(wrong()),
+        };
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let port = authority.port_u16().unwrap_or(default_port);
+        Ok(PublicUrl {
+            base: format!("{scheme}://{authority}"),
+            authority: authority.to_string(),
+            origin: format!("{scheme}://{}:{port}", authority.host()),
+        })
+    }
+}
+
+impl PublicUrl {
+    /// How a server is reached that listens here, when nothing else is said.
+    pub fn of_listener(listener: SocketAddr) -> Self {
+        let mut address = listener;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let base = format!("http://{address}");
+        Self { authority: address.to_string(), origin: base.clone(), base }
     }
 }
 

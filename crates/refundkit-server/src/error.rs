@@ -197,6 +197,23 @@ impl Error {
         }
     }
 
+    /// The error as a client of the server would see it, for the request with this id.
+    pub fn seen_by_client(&self, request_id: RequestId) -> refundkit::Error {
+        refundkit::Error::from_body(self.0.status.as_u16(), self.body(request_id))
+    }
+
+    /// The same, found before anything was sent to a server.
+    pub fn seen_before_sending(&self) -> refundkit::Error {
+        let mut seen = self.seen_by_client(RequestId::from_bits(0));
+        (seen.status_code, seen.request_id) = (None, None);
+        seen
+    }
+
+    /// When the same request may succeed, in seconds.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.0.retry_after_seconds
+    }
+
     /// The HTTP answer, for the request with this id.
     pub fn response(&self, request_id: RequestId) -> Response {
         let mut response =

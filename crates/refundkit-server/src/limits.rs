@@ -122,6 +122,18 @@ pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
 
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
+/// The longest text of others that an agent is shown, in characters.
+pub const AGENT_TEXT_CHARACTERS_MAX: usize = 500;
+/// The longest metadata key or value that an agent is shown, in characters.
+pub const AGENT_METADATA_CHARACTERS_MAX: usize = 100;
+/// The most metadata pairs that an agent is shown.
+pub const AGENT_METADATA_PAIRS_MAX: usize = 10;
+/// The longest name and version of an agent's client that are kept, in characters each.
+pub const AGENT_NAME_CHARACTERS_MAX: usize = 80;
+/// How long `refundkit mcp` waits to learn what its key may do, before it lists all tools. A client would not wait much longer.
+pub const AGENT_SCOPE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long an agent's client may keep the list of tools, in milliseconds: a key's scope never changes, tools do with a release.
+pub const AGENT_CACHE_MS: u64 = 300_000;
 
 /// Refunds of one transaction that are looked at when a new one is decided. Stripe itself keeps no payment with so many.
 pub const REFUNDS_PER_TRANSACTION_MAX: i64 = 1000;

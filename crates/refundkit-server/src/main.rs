@@ -29,7 +29,9 @@ fn main() -> ExitCode {
 /// Sends log lines to stderr: stdout is for results. `REFUNDKIT_LOG` says which, such as `debug` or `refundkit=trace`.
 fn start_logging(format: Option<LogFormat>, level: &str) {
     let on_terminal = io::stderr().is_terminal();
-    let filter = EnvFilter::try_from_env("REFUNDKIT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // The library that speaks to agents tells of every request, and the request log does that already.
+    let usual = || EnvFilter::new(format!("{level},rmcp=error"));
+    let filter = EnvFilter::try_from_env("REFUNDKIT_LOG").unwrap_or_else(|_| usual());
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format.unwrap_or(if on_terminal { LogFormat::Compact } else { LogFormat::Json }) {
         LogFormat::Compact => subscriber.compact().with_ansi(on_terminal).init(),

@@ -6,7 +6,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use refundkit::{
-    Effect, ErrorCode, InitiatedBy, KeyId, Method, Operation, RequestId, Scope,
+    Effect, ErrorCode, InitiatedBy, KeyId, Method, Operation, Options, RefundKit, RequestId, Scope,
     operations::{
         CancelRefund, CheckPolicy, ConnectStripe, CreateApiKey, CreateRefund, DisconnectStripe, GetMe, GetRefund,
         GetTransaction, ListApiKeys, ListLogs, ListProcessors, ListRefundEvents, ListRefunds, RevokeApiKey, TestStripe,
@@ -19,7 +19,14 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     app::App,
     error::Error,
-    interfaces::{input, request_log},
+    interfaces::{
+        input,
+        mcp::{
+            tool::{Tool, ToolEntry},
+            view::Shown,
+        },
+        request_log,
+    },
     store::{Tenant, idempotency_keys::BoundKey},
 };
 
@@ -50,6 +57,14 @@ pub trait Handle: Operation {
 
     /// Whether the answer may be 201 or 202 besides 200.
     const STATUSES: &'static [u16] = &[200];
+
+    /// How agents see it; none when it is no tool.
+    const TOOL: Option<&'static Tool<Self::Output>> = None;
+
+    /// What agents may not ask for although others may. Told whether they gave an idempotency key of their own.
+    fn refuse_agents(&self, _has_idempotency_key: bool) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Does it.
     fn handle(self, context: &Context) -> impl Future<Output = Result<Answer<Self::Output>, Error>> + Send;
@@ -173,6 +188,9 @@ pub struct Call {
     pub input: Value,
 }
 
+/// What a server answers to a client of it.
+pub type ClientAnswer<'a> = Pin<Box<dyn Future<Output = Result<Value, Box<refundkit::Error>>> + Send + 'a>>;
+
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Value>, Error>> + Send>>;
 
 /// An operation with its types forgotten: what the doors and the API description loop over.
@@ -197,7 +215,10 @@ pub struct Entry {
     pub input: fn(&mut SchemaGenerator) -> Schema,
     /// The schema of its output.
     pub output: fn(&mut SchemaGenerator) -> Schema,
+    /// How agents see it.
+    pub tool: Option<ToolEntry>,
     run: fn(Arc<App>, Call) -> BoxedAnswer,
+    ask: fn(&RefundKit, Value, Option<String>) -> ClientAnswer<'_>,
 }
 
 const fn entry<O: Handle>() -> Entry {
@@ -212,7 +233,12 @@ const fn entry<O: Handle>() -> Entry {
         statuses: O::STATUSES,
         input: |generator| O::json_schema(generator),
         output: |generator| generator.subschema_for::<O::Output>(),
+        tool: match O::TOOL {
+            Some(tool) => Some(tool.entry(show::<O>)),
+            None => None,
+        },
         run: |app, call| Box::pin(run::<O>(app, call)),
+        ask: |client, input, idempotency_key| Box::pin(ask_server::<O>(client, input, idempotency_key)),
     }
 }
 
@@ -228,6 +254,16 @@ impl Entry {
         }
         app.rate_limits.check(caller.key_id).map_err(refused)?;
         Ok(Admitted { caller })
+    }
+
+    /// Asks another server for it, through a client, for an agent.
+    pub fn ask<'client>(
+        &self,
+        client: &'client RefundKit,
+        input: Value,
+        idempotency_key: Option<String>,
+    ) -> ClientAnswer<'client> {
+        (self.ask)(client, input, idempotency_key)
     }
 
     /// Makes the call: everything that holds for every operation happens here, once.
@@ -247,6 +283,12 @@ impl Entry {
     }
 }
 
+/// Shows an output to an agent.
+fn show<O: Handle>(output: Value) -> Result<Shown, Error> {
+    let tool = O::TOOL.ok_or_else(|| Error::internal("an operation that is no tool was shown"))?;
+    Ok((tool.show)(&serde_json::from_value(output).map_err(Error::internal)?))
+}
+
 /// A caller who was turned away.
 pub struct Refused {
     /// Who called.
@@ -257,6 +299,9 @@ pub struct Refused {
 
 async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
     let operation: O = input::parse(call.input)?;
+    if call.admitted.caller.through == InitiatedBy::Mcp {
+        operation.refuse_agents(call.idempotency_key.is_some())?;
+    }
     let keyed = call.idempotency_key.zip(O::REPEAT);
     let mut context = Context { app, caller: call.admitted.caller, request_id: call.request_id, claim: None };
     let answer = match keyed {
@@ -280,6 +325,21 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Erro
     };
     let output = serde_json::to_value(&answer.output).map_err(Error::internal)?;
     Ok(answer.map(|_| output))
+}
+
+/// Asks a server for the operation, for an agent: what needs no server is checked here by the same rules.
+async fn ask_server<O: Handle>(
+    client: &RefundKit,
+    input: Value,
+    idempotency_key: Option<String>,
+) -> Result<Value, Box<refundkit::Error>> {
+    let checked = input::parse::<O>(input).and_then(|operation| {
+        operation.refuse_agents(idempotency_key.is_some())?;
+        Ok(operation)
+    });
+    let operation = checked.map_err(|error| Box::new(error.seen_before_sending()))?;
+    let answer = client.send_with(&operation, Options { idempotency_key }).await.map_err(Box::new)?;
+    serde_json::to_value(answer.output).map_err(|error| Box::new(Error::internal(error).seen_before_sending()))
 }
 
 /// Answers a repeat of the request that a key is bound to, and refuses another request under it.

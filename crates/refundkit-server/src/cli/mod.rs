@@ -8,7 +8,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use refundkit::{Error, RefundKit};
+use refundkit::{Error, RefundKit, client::RefundKitBuilder};
 use secrecy::SecretString;
 
 mod backup;
@@ -20,6 +20,7 @@ mod exit;
 mod failure;
 mod keys;
 mod logs;
+mod mcp;
 mod openapi;
 mod output;
 mod policies;
@@ -128,6 +129,8 @@ pub(crate) enum Command {
     /// Connect, test and disconnect payment processors.
     #[command(subcommand)]
     Processors(processors::Command),
+    #[command(about = "Give agents the refund tools: a server of the Model Context Protocol on stdin and stdout")]
+    Mcp(mcp::McpArgs),
     /// List the calls made to the API, newest first.
     Logs(logs::LogsArgs),
     /// Check the server, the key and the processor, and say what to do next.
@@ -165,6 +168,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Policies(command) => policies::run(command, &server.client()?, output).await,
         Command::Keys(command) => keys::run(command, &server.client()?, output).await,
         Command::Processors(command) => processors::run(command, &server.client()?, output).await,
+        Command::Mcp(args) => mcp::run(args, server).await,
         Command::Logs(args) => logs::run(args, &server.client()?, output).await,
         Command::Doctor => doctor::run(server, output).await,
         Command::Openapi(openapi::OpenapiArgs {}) => openapi::run(),
@@ -178,14 +182,17 @@ impl ServerArgs {
     }
 
     fn client_with(&self, max_retries: u32, timeout: Duration) -> Result<RefundKit, Error> {
+        let builder = self.builder()?.client_name("cli", env!("CARGO_PKG_VERSION"));
+        builder.max_retries(max_retries).timeout(timeout).build()
+    }
+
+    fn builder(&self) -> Result<RefundKitBuilder, Error> {
         let api_key = match (&self.api_key_file, &self.api_key) {
             (Some(file), _) => secret_input::from_file(file)?,
             (None, Some(key)) => key.clone(),
             (None, None) => SecretString::default(),
         };
-        let builder = RefundKit::builder().api_key(api_key).base_url(&self.base_url);
-        let builder = builder.client_name("cli", env!("CARGO_PKG_VERSION")).max_retries(max_retries).timeout(timeout);
-        builder.build()
+        Ok(RefundKit::builder().api_key(api_key).base_url(&self.base_url))
     }
 }
 

@@ -1,12 +1,12 @@
 //! `refundkit reconcile`: our books against the processor's, on the database itself, whether or not a server runs beside it.
 
-use std::{process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use refundkit_core::schedule::Schedule;
 use refundkit_server::{
     app::{App, Parts},
-    config::{DataConfig, DatabaseUrl, StripeConfig},
+    config::{DataConfig, DatabaseUrl, PublicUrl, StripeConfig},
     env::Env,
     limits,
     reconcile::{self, Report},
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: ReconcileArgs, output: Output) -> anyhow::Result<E
         store,
         vault,
         stripe_api_base: args.stripe.stripe_api_base,
-        public_url: String::new(),
+        public_url: PublicUrl::of_listener(SocketAddr::from(([127, 0, 0, 1], 0))),
         stripe_rate: args.stripe.stripe_rate,
         submit_deadline: Duration::ZERO,
         schedule: Schedule::default(),

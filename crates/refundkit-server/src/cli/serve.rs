@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use refundkit_core::schedule::Schedule;
 use refundkit_server::{
     app::{App, Parts},
-    config::{self, Config, DatabaseUrl, MetricsListen, Role},
+    config::{Config, DatabaseUrl, MetricsListen, PublicUrl, Role},
     env::Env,
     limits, metrics,
     server::Server,
@@ -72,7 +72,7 @@ pub(crate) async fn open(config: &Config, address: SocketAddr) -> anyhow::Result
         vault,
         stripe_api_base: config.stripe.stripe_api_base.clone(),
         stripe_carrier: None,
-        public_url: config.public_url.clone().unwrap_or_else(|| config::address_of(address)),
+        public_url: config.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(address)),
         stripe_rate: config.stripe.stripe_rate,
         submit_deadline: Duration::from_millis(config.submit_deadline_ms),
         schedule: Schedule::sped_up(config.schedule_speedup),

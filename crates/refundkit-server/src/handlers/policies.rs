@@ -6,11 +6,14 @@ use refundkit_core::eligibility;
 use super::{refunds::refused, transactions};
 use crate::{
     error::Error,
+    interfaces::mcp::{tool::Tool, tools},
     limits::DUPLICATE_WINDOW_MS,
     registry::{Answer, Context, Handle},
 };
 
 impl Handle for CheckPolicy {
+    const TOOL: Option<&'static Tool<PolicyDecision>> = Some(&tools::GET_POLICY);
+
     async fn handle(self, context: &Context) -> Result<Answer<PolicyDecision>, Error> {
         let read = transactions::read(context, &self.transaction_id, "transactionId", None).await?;
         let own = read.own_refunds(context).await?;

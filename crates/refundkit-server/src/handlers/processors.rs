@@ -102,7 +102,7 @@ impl Handle for ConnectStripe {
 
 /// A connection as callers see it: where notifications go is an address that Stripe can reach.
 fn shown(context: &Context, connection: ProcessorConnection) -> ProcessorConnection {
-    let webhook_url = format!("{}{}", context.app.public_url, connection.webhook_url);
+    let webhook_url = format!("{}{}", context.app.public_url.base, connection.webhook_url);
     ProcessorConnection { webhook_url, ..connection }
 }
 

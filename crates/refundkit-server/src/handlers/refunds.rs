@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use refundkit::{
-    ErrorCode, InitiatedBy, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
+    ErrorCode, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
     operations::{CancelRefund, CreateRefund, GetRefund, ListRefundEvents, ListRefunds},
     processor::{Charge, RefundRequest},
     processors::PaymentProcessor,
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::{pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
+    interfaces::mcp::{tool::Tool, tools},
     limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
     metrics,
     processors::{self, Patience},
@@ -35,13 +36,18 @@ use crate::{
 impl Handle for CreateRefund {
     const REPEAT: Option<Repeat<Self>> = Some(repeat_create);
     const STATUSES: &'static [u16] = &[201, 202];
+    const TOOL: Option<&'static Tool<Refund>> = Some(&tools::PROCESS_REFUND);
 
-    async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
-        if self.allow_duplicate == Some(true) && context.caller.through == InitiatedBy::Mcp && context.claim.is_none() {
+    fn refuse_agents(&self, has_idempotency_key: bool) -> Result<(), Error> {
+        if self.allow_duplicate == Some(true) && !has_idempotency_key {
             let message = "`allowDuplicate` is possible for agents only together with an idempotency key.";
             return Err(Error::validation("allowDuplicate", message)
-                .hint("Send an Idempotency-Key of your own, so that a repeat of this call cannot refund once more."));
+                .hint("Give an idempotency key of your own, so that a repeat of this call cannot refund once more."));
         }
+        Ok(())
+    }
+
+    async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
         let read = transactions::read(context, &self.transaction_id, "transactionId", self.processor).await?;
         let ask = Ask {
             amount: self.amount,
@@ -226,12 +232,16 @@ async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
 }
 
 impl Handle for GetRefund {
+    const TOOL: Option<&'static Tool<Refund>> = Some(&tools::CHECK_REFUND_STATUS);
+
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
         Ok(Answer::ok(get(context, self.id).await?.shown()))
     }
 }
 
 impl Handle for ListRefunds {
+    const TOOL: Option<&'static Tool<Page<Refund>>> = Some(&tools::LIST_REFUNDS);
+
     async fn handle(self, context: &Context) -> Result<Answer<Page<Refund>>, Error> {
         if self.cursor.is_some() && self.offset.is_some() {
             return Err(Error::validation("offset", "`cursor` and `offset` cannot be given together."));
@@ -265,6 +275,7 @@ impl Handle for ListRefundEvents {
 impl Handle for CancelRefund {
     const REPEAT: Option<Repeat<Self>> = Some(|context, id| repeat(context, id, answer_cancel));
     const STATUSES: &'static [u16] = &[200, 202];
+    const TOOL: Option<&'static Tool<Refund>> = Some(&tools::CANCEL_REFUND);
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
         let (app, tenant) = (&context.app, context.caller.tenant);

@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` header, and the keys whose first request is still running in this process.
+//! The `Idempotency-Key` (a header, or an argument of a tool), and the keys whose first request is still running in this process.
 //!
 //! What a key stands for is bound by the handler, in the transaction that writes the object.
 
@@ -9,6 +9,7 @@ use std::{
 
 use axum::http::HeaderMap;
 use refundkit::ErrorCode;
+use serde_json::Value;
 
 use crate::{error::Error, limits::IDEMPOTENCY_KEY_CHARACTERS_MAX, store::Tenant};
 
@@ -24,12 +25,24 @@ pub fn from_headers(headers: &HeaderMap) -> Result<Option<String>, Error> {
         return wrong("Idempotency-Key must be given once.".to_owned());
     }
     let bytes = value.as_bytes();
-    if bytes.is_empty() || bytes.len() > IDEMPOTENCY_KEY_CHARACTERS_MAX || !bytes.iter().all(u8::is_ascii_graphic) {
-        return wrong(format!(
-            "Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} visible ASCII characters."
-        ));
+    if !is_allowed(bytes) {
+        return wrong(format!("Idempotency-Key {ALLOWED}"));
     }
     Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+/// Reads the key where it is an argument: the same rule.
+pub fn from_value(value: &Value) -> Result<String, Error> {
+    match value.as_str().filter(|key| is_allowed(key.as_bytes())) {
+        Some(key) => Ok(key.to_owned()),
+        None => Err(Error::validation("idempotencyKey", format!("`idempotencyKey` {ALLOWED}"))),
+    }
+}
+
+const ALLOWED: &str = "must be 1 to 255 visible ASCII characters.";
+
+fn is_allowed(key: &[u8]) -> bool {
+    (1..=IDEMPOTENCY_KEY_CHARACTERS_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)
 }
 
 /// Keys whose first request is running.

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod idempotency;
 pub mod input;
+pub mod mcp;
 pub mod openapi;
 pub mod pages;
 pub mod rate_limit;

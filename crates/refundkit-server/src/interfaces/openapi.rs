@@ -54,7 +54,7 @@ pub fn input_schema(entry: &Entry) -> Value {
 }
 
 /// Takes `null` out of what inputs may be, and what says nothing (a default of null, Rust's number formats).
-fn remove_nulls(schema: &mut Value) {
+pub(super) fn remove_nulls(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             if fields.get("default").is_some_and(Value::is_null) {

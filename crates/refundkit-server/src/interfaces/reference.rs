@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// What a caller must know before the first call, in both forms.
-const BASICS: [&str; 5] = [
+const BASICS: [&str; 6] = [
     "Send `Authorization: Bearer rk_test_…` (or `rk_live_…`). A key belongs to one organization, one environment and one scope: read, write or admin.",
     "Answers are `{\"data\": …, \"error\": null}`, lists add `page`; failures are `{\"data\": null, \"error\": {\"code\", \"message\", \"requestId\", \"retryable\", …}}` with `hint` saying what to do next and `processor` repeating what Stripe said.",
     "Money is an integer in the currency's smallest unit as Stripe counts it: 2500 is $25.00 and ¥2500.",
     "Send an `Idempotency-Key` with every create. A repeat with the same key and body gets the first answer, also after a crash; nobody is refunded twice.",
+    "Agents have the same as tools, over the Model Context Protocol: POST /mcp with the same key, or `refundkit mcp` on stdio.",
     "202 means that the outcome is not known yet: do not create another refund, read this one again.",
 ];
 

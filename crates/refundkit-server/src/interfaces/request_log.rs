@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use super::scrub::scrub;
+use super::{mcp, scrub::scrub};
 use crate::{
     app::App,
     error::Error,
@@ -131,7 +131,7 @@ impl Record {
                 id: self.id,
                 created_at: app.env.now(),
                 operation: self.entry.name.to_owned(),
-                method: self.entry.method.as_str().to_owned(),
+                method: if self.path == mcp::http::PATH { "POST" } else { self.entry.method.as_str() }.to_owned(),
                 path: self.path,
                 status,
                 error_code: error.map(|error| error.code().to_string()),

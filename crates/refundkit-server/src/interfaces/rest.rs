@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Path, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode,
@@ -20,7 +20,7 @@ use refundkit::{ErrorCode, Method, RequestId};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{auth, idempotency, input, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks};
+use super::{auth, idempotency, input, mcp, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks};
 use crate::{
     app::App,
     error::Error,
@@ -54,7 +54,8 @@ pub fn router(app: Arc<App>) -> Router {
             };
         router = router.route(entry.path, on(method, handler));
     }
-    finish(app, router.merge(pages::router()).merge(stripe_webhooks::router()), "GET /docs lists what exists.")
+    let router = router.merge(pages::router()).merge(stripe_webhooks::router()).merge(mcp::http::router(&app));
+    finish(app, router, "GET /docs lists what exists.")
 }
 
 /// The routes of a server that only works: whether it is healthy.
@@ -152,6 +153,11 @@ async fn read_input(
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Error> {
+    input::body(&read_json(headers, body).await?)
+}
+
+/// A body that says it is JSON, within the bounds of size and time.
+pub(super) async fn read_json(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     let reading = timeout(limits::BODY_READ_MAX, to_bytes(body, limits::BODY_BYTES_MAX)).await;
     let reading = reading.map_err(|_| Error::validation("", "The body did not arrive in time."))?;
     let bytes = reading.map_err(|error| {
@@ -170,7 +176,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>
             return Err(input::not_json());
         }
     }
-    input::body(&bytes)
+    Ok(bytes)
 }
 
 /// Path, query and body as one object. A path value that the body names too would be ambiguous: refused.
@@ -206,7 +212,7 @@ fn success(answer: Answer<Value>) -> Response {
     response
 }
 
-fn failure(app: &App, error: &Error, id: RequestId) -> Response {
+pub(super) fn failure(app: &App, error: &Error, id: RequestId) -> Response {
     let mut response = error.response(id);
     let headers = response.headers_mut();
     if error.is_replayed() {

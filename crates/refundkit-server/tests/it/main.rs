@@ -6,6 +6,7 @@
 //! * `processors`: the contract of a processor, over HTTP.
 //! * `simulation`: all of it at once, with everything going wrong.
 //! * `store`: the rows.
+//! * `mcp`: agents, through both doors and both generations of their protocol.
 //! * `binary`: the program itself, with its commands and its end.
 //! * `tidy`: the style of the house, as tests.
 
@@ -13,6 +14,7 @@
 
 mod bad_input;
 mod binary;
+mod mcp;
 mod operations;
 mod processors;
 mod simulation;

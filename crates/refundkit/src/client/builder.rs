@@ -25,6 +25,7 @@ pub struct RefundKitBuilder {
     timeout: Duration,
     max_retries: u32,
     client_kind: String,
+    client_product: String,
     client_version: String,
 }
 
@@ -36,6 +37,7 @@ impl Default for RefundKitBuilder {
             timeout: TIMEOUT_DEFAULT,
             max_retries: MAX_RETRIES_DEFAULT,
             client_kind: "sdk".to_owned(),
+            client_product: "refundkit".to_owned(),
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -78,6 +80,14 @@ impl RefundKitBuilder {
         self
     }
 
+    /// On whose behalf it calls, in the server's audit trail: another program's name and version. It widens no right.
+    #[must_use]
+    pub fn on_behalf_of(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.client_product = name.into();
+        self.client_version = version.into();
+        self
+    }
+
     /// Makes the client. Nothing is sent yet.
     ///
     /// `invalid_api_key` when the key is missing or cannot be one of RefundKit's; `validation_error` when the base URL is not
@@ -98,7 +108,7 @@ impl RefundKitBuilder {
                 )
             });
         }
-        let client_name = format!("{}; refundkit; {}", self.client_kind, self.client_version);
+        let client_name = format!("{}; {}; {}", self.client_kind, self.client_product, self.client_version);
         let client_name = HeaderValue::from_str(&client_name).map_err(|_| {
             Error::new(ErrorCode::ValidationError, "The client's name and version must be visible ASCII characters.")
         })?;

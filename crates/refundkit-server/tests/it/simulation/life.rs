@@ -133,7 +133,7 @@ impl Life {
             vault: Vault::new(&SecretString::from("5".repeat(64))).unwrap(),
             stripe_api_base: "http://127.0.0.1:1".to_owned(),
             stripe_carrier: Some(Arc::new(carrier)),
-            public_url: "https://refunds.example".to_owned(),
+            public_url: "https://refunds.example".parse().unwrap(),
             stripe_rate: None,
             submit_deadline: Duration::from_secs(10),
             schedule: Schedule::default(),

@@ -36,6 +36,7 @@ pub(crate) struct Setting {
     pub(crate) connected: bool,
     pub(crate) stripe_rate: Option<u32>,
     pub(crate) speedup: u32,
+    pub(crate) public_url: Option<String>,
 }
 
 impl Default for Setting {
@@ -46,6 +47,7 @@ impl Default for Setting {
             connected: true,
             stripe_rate: None,
             speedup: SPEEDUP,
+            public_url: None,
         }
     }
 }
@@ -310,11 +312,11 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
         stripe_api_base: sandbox_url.to_owned(),
         stripe_carrier: None,
         worker_rest_max: limits::WORKER_REST_MAX,
-        public_url: "https://refunds.example/".to_owned(),
         stripe_rate: setting.stripe_rate,
         submit_deadline: setting.submit_deadline,
         schedule: Schedule::sped_up(setting.speedup),
         rate_limit: setting.rate_limit,
+        public_url: setting.public_url.as_deref().unwrap_or("https://refunds.example").parse().unwrap(),
     })
 }
 

@@ -60,7 +60,8 @@ fn lock_files_name_no_registry_address() {
     let mut found = Vec::new();
     for file in files() {
         let npm = file.path.ends_with("package-lock.json") && file.text.contains("\"resolved\"");
-        let pypi = file.path.ends_with("requirements.txt") && file.text.contains("http");
+        let pypi =
+            file.path.contains("requirements") && super::has_extension(&file.path, "txt") && file.text.contains("://");
         if npm || pypi {
             found.push(file.path);
         }
