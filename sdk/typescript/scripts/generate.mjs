@@ -97,7 +97,7 @@ function methodOf(id, tag) {
   const resource = camel(tag.toLowerCase());
   if (METHODS[id]) return { resource, method: METHODS[id] };
   const [verb, ...noun] = id.split('_');
-  const plural = noun.join('_').replace(/y$/, 'ie').replace(/s?$/, 's');
+  const plural = noun.join('_').replace(/([^aeiou])y$/, '$1ie').replace(/s?$/, 's');
   const own = [noun.join('_'), plural].some((name) => camel(name) === resource || camel(name) === camel(tag.toLowerCase().replaceAll(' ', '_')));
   return { resource, method: own ? verb : camel(id) };
 }

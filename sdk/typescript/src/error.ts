@@ -28,15 +28,15 @@ export class RefundKitError extends Error {
   /** What to do next, in one sentence. */
   readonly hint: string | null;
   /** The offending input. */
-  readonly field?: string;
+  declare readonly field?: string;
   /** The refund concerned. */
-  readonly refundId?: string;
+  declare readonly refundId?: string;
   /** What the processor said, in its own words. */
-  readonly processor?: ProcessorErrorDetail;
+  declare readonly processor?: ProcessorErrorDetail;
   /** Whether it may have been done all the same: there was no answer. Repeat it with `idempotencyKey` only. */
   readonly outcomeUnknown: boolean;
   /** The key under which it was asked for, where that matters now. */
-  readonly idempotencyKey?: string;
+  declare readonly idempotencyKey?: string;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

@@ -763,7 +763,7 @@ export class ApiKeysCalls {
    *
    * Needs a key with the scope `admin`.
    */
-  createApiKey(params: CreateApiKeyParams, options?: RequestOptions): Promise<ApiResponse<CreatedApiKey>> {
+  create(params: CreateApiKeyParams, options?: RequestOptions): Promise<ApiResponse<CreatedApiKey>> {
     return this.transport.call<CreatedApiKey>(operations.create_api_key, {  }, params, options);
   }
 
@@ -781,7 +781,7 @@ export class ApiKeysCalls {
    *
    * Needs a key with the scope `admin`.
    */
-  revokeApiKey(id: string, options?: RequestOptions): Promise<ApiResponse<ApiKey>> {
+  revoke(id: string, options?: RequestOptions): Promise<ApiResponse<ApiKey>> {
     return this.transport.call<ApiKey>(operations.revoke_api_key, { id }, {}, options);
   }
 }

@@ -15,7 +15,7 @@ function matches(pattern: string, text: string): boolean {
 export function check(rules: Rules, value: unknown, field: string): RefundKitError | undefined {
   const wrong = expected(rules, value);
   if (wrong) return invalid(field, `\`${field}\` must be ${wrong}.`);
-  if (rules.type !== 'object') return undefined;
+  if (!rules.fields && !rules.values) return undefined;
   return checkFields(rules, value as Record<string, unknown>, field);
 }
 
