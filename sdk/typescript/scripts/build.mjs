@@ -1,5 +1,5 @@
-// Builds dist/: one ES module and one CommonJS file, and their types. Needs the development packages, from
-// node_modules or from target/tools/sdk, where the project's own tools are.
+// Builds dist/: one ES module and one CommonJS file, and their types. Needs the packages that ./scripts/tools
+// installs into target/tools/sdk.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const packages = ['node_modules', '../../target/tools/sdk/node_modules'].map(at).find((folder) => existsSync(`${folder}/typescript`));
-if (!packages) throw new Error('The development packages are missing: `npm ci` here, or ./scripts/tools in the project.');
+const packages = at('../../target/tools/sdk/node_modules');
+if (!existsSync(packages)) throw new Error('The tools are missing: run ./scripts/tools in the project.');
 const { build } = createRequire(`${packages}/`)('esbuild');
 
 rmSync(at('dist'), { recursive: true, force: true });
