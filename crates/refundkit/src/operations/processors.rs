@@ -4,11 +4,15 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{Effect, Method, Operation, Page, ProcessorConnection, Scope, processor_connection::StripeConnect};
+use crate::{
+    Effect, Method, Operation, Page, ProcessorConnection, Scope, operation::setters,
+    processor_connection::StripeConnect,
+};
 
 /// Lists the processor connections of this environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListProcessors {}
 
 impl Operation for ListProcessors {
@@ -26,8 +30,9 @@ impl Operation for ListProcessors {
 /// The key is tried with one harmless call before it is saved, then sealed and never shown again. Test keys belong to the test
 /// environment, live keys to live; restricted keys work. While refunds are open, a key that cannot read one of them is refused
 /// with `conflict` unless `force` is true.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ConnectStripe {
     /// Stripe's secret or restricted key: `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`. Needed the first time.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
@@ -57,9 +62,25 @@ impl Operation for ConnectStripe {
     type Output = ProcessorConnection;
 }
 
+impl ConnectStripe {
+    /// Connects the account that this key belongs to, or replaces its key.
+    pub fn new(secret_key: impl Into<SecretString>) -> Self {
+        Self { secret_key: Some(secret_key.into()), ..Self::default() }
+    }
+}
+
+setters! {
+    ConnectStripe {
+        secret_key: SecretString,
+        connect: StripeConnect,
+        force: bool,
+    }
+}
+
 /// Tries the saved Stripe key with one harmless call and notes whether Stripe accepts it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct TestStripe {}
 
 impl Operation for TestStripe {
@@ -77,6 +98,7 @@ impl Operation for TestStripe {
 /// While refunds are open this is refused with `conflict` unless `force` is true.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct DisconnectStripe {
     /// Disconnect although refunds are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,4 +113,10 @@ impl Operation for DisconnectStripe {
     const SCOPE: Scope = Scope::Admin;
     const EFFECT: Effect = Effect::WriteIdempotent;
     type Output = ProcessorConnection;
+}
+
+setters! {
+    DisconnectStripe {
+        force: bool,
+    }
 }
