@@ -40,8 +40,9 @@ pub struct Config {
 /// The settings that say where data is and how it is sealed.
 #[derive(Debug, Clone, Args)]
 pub struct DataConfig {
-    /// The database: `sqlite://` and a path.
-    #[arg(long, env = "REFUNDKIT_DATABASE_URL", default_value = "sqlite://./.refundkit/refundkit.db", value_parser = parse_database_url)]
+    /// The database: `sqlite://` and a path, or `postgres://user:password@host/database`. Give an address with a password by
+    /// environment, not as a flag: flags show in the process list.
+    #[arg(long, env = "REFUNDKIT_DATABASE_URL", hide_env_values = true, default_value = "sqlite://./.refundkit/refundkit.db", value_parser = parse_database_url)]
     pub database_url: DatabaseUrl,
 
     /// The key that seals credentials: 32 bytes as 64 hexadecimal digits. Give it by environment, not as a flag: flags show in the process list.
@@ -54,17 +55,32 @@ pub struct DataConfig {
 }
 
 /// Where the database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    /// The SQLite file.
-    pub path: PathBuf,
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// Its address, with the password.
+        url: SecretString,
+    },
 }
 
-fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
+/// Parses `sqlite://path` or `postgres://…`. What is wrong is said without the address: it may hold a password.
+pub fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(DatabaseUrl::Postgres { url: SecretString::from(text) });
+    }
     match text.strip_prefix("sqlite://") {
         Some("") => Err("the path is missing: sqlite://./refundkit.db".to_owned()),
-        Some(path) => Ok(DatabaseUrl { path: PathBuf::from(path) }),
-        None => Err("expected sqlite:// and a path, such as sqlite://./.refundkit/refundkit.db".to_owned()),
+        Some(path) => Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) }),
+        None => Err(
+            "expected sqlite:// and a path, such as sqlite://./.refundkit/refundkit.db, or postgres://user@host/database"
+                .to_owned(),
+        ),
     }
 }
 
@@ -91,8 +107,11 @@ fn parse_metrics_listen(text: &str) -> Result<MetricsListen, String> {
 }
 
 impl DataConfig {
-    /// The file that holds the master key when nothing else is said: beside the database.
+    /// The file that holds the master key when nothing else is said: beside a SQLite database, or where one would be.
     pub fn default_master_key_file(&self) -> PathBuf {
-        self.database_url.path.with_file_name("master.key")
+        match &self.database_url {
+            DatabaseUrl::Sqlite { path } => path.with_file_name("master.key"),
+            DatabaseUrl::Postgres { .. } => PathBuf::from("./.refundkit/master.key"),
+        }
     }
 }

@@ -53,6 +53,15 @@ pub const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages in the write-ahead log after which it is folded into the database.
 pub const CHECKPOINT_PAGES: i64 = 4000;
 
+/// Sessions that a process holds at PostgreSQL. Its server's own limit is often 100 for all.
+pub const SESSIONS_MAX: usize = 20;
+/// How long a request waits for a session.
+pub const SESSION_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long connecting to PostgreSQL may take.
+pub const DATABASE_CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Statements of a unit of work that travel to PostgreSQL together.
+pub const STATEMENTS_QUEUED_MAX: usize = 24;
+
 /// Log entries that may wait to be written; more are dropped and counted.
 pub const LOG_ENTRIES_QUEUED_MAX: usize = 8192;
 /// Log entries written in one statement.

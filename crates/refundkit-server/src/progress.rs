@@ -17,7 +17,7 @@ use crate::{
     metrics::{self, REFUND_EVENTS},
     registry::{Caller, Claim},
     store::{
-        Connection, StoreError, Tenant, idempotency_keys, jobs, refund_events, refunds,
+        Connection, Lock, StoreError, Tenant, idempotency_keys, jobs, refund_events, refunds,
         refunds::{Refusal, StoredRefund},
     },
 };
@@ -73,6 +73,7 @@ pub async fn apply(
         .write(move |connection| {
             Box::pin(async move {
                 let app = shared;
+                connection.lock(&Lock::Refund(id)).await?;
                 let found = refunds::find(connection, tenant, id).await?;
                 let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
                 let now = app.env.now();

@@ -11,9 +11,12 @@ use refundkit::{Environment, KeyId, OrganizationId, Scope, api_key};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    config::DataConfig,
+    config::{DataConfig, DatabaseUrl},
     env::Env,
-    store::{Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, organizations::NewUser},
+    store::{
+        Connection, Lock, Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations,
+        organizations::NewUser,
+    },
     vault::{MASTER_KEY_BYTES, Vault, VaultError},
 };
 
@@ -56,36 +59,44 @@ pub enum SetupError {
 
 /// Opens the database and the vault; makes both when there is no database yet.
 pub async fn open(config: &DataConfig) -> Result<(Store, Vault), SetupError> {
-    let path = &config.database_url.path;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        make_private_folder(folder)?;
+    if let DatabaseUrl::Sqlite { path } = &config.database_url {
+        make_private_file(path)?;
     }
-    let is_new = !path.exists();
-    if is_new {
-        // Made before SQLite does, so that it is never readable by others.
-        write_private(path, b"")?;
-    }
-    let store = Store::open(path).await?;
+    let store = Store::open(&config.database_url).await?;
     let env = Env::default();
     let sealed = {
         let mut connection = store.read().await?;
         organizations::find_master_key_check(&mut connection).await?
     };
     let vault = Vault::new(&master_key(config, &env, sealed.is_none())?)?;
-    match sealed {
-        Some(sealed) => {
-            vault.open(CHECK_BINDING, &sealed).map_err(|_| SetupError::MasterKeyWrong)?;
-        }
+    let sealed = match sealed {
+        Some(sealed) => sealed,
         None => {
             let sealed = vault.seal(&env, CHECK_BINDING, &SecretString::from(CHECK))?;
-            store
-                .write::<_, StoreError, _>(move |connection| {
-                    Box::pin(async move { organizations::insert_master_key_check(connection, &sealed).await })
-                })
-                .await?;
+            store.write(move |connection| Box::pin(check_value(connection, sealed))).await?
         }
-    }
+    };
+    vault.open(CHECK_BINDING, &sealed).map_err(|_| SetupError::MasterKeyWrong)?;
     Ok((store, vault))
+}
+
+/// The value by which a wrong master key is noticed: the one that is there, or this one. Several servers may start on one empty
+/// database, and the first one's key is the key.
+async fn check_value(connection: &mut Connection, sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    connection.lock(&Lock::Setup).await?;
+    if let Some(first) = organizations::find_master_key_check(connection).await? {
+        return Ok(first);
+    }
+    organizations::insert_master_key_check(connection, &sealed).await?;
+    Ok(sealed)
+}
+
+/// Makes the database's file and folder, unless they exist, before SQLite does: so that they are never readable by others.
+fn make_private_file(path: &Path) -> Result<(), SetupError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_private_folder(folder)?;
+    }
+    if path.exists() { Ok(()) } else { write_private(path, b"") }
 }
 
 /// The master key as configured; made when nothing is sealed yet.
@@ -97,6 +108,9 @@ fn master_key(config: &DataConfig, env: &Env, may_make: bool) -> Result<SecretSt
     match fs::read_to_string(&path) {
         Ok(text) => Ok(SecretString::from(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                make_private_folder(folder)?;
+            }
             let key = hex::encode(env.random_bytes::<MASTER_KEY_BYTES>());
             write_private(&path, key.as_bytes())?;
             Ok(SecretString::from(key))
@@ -171,6 +185,7 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
     store
         .write::<_, SetupError, _>(move |connection| {
             Box::pin(async move {
+                connection.lock(&Lock::Setup).await?;
                 if organizations::count(connection).await? > 0 {
                     return Err(SetupError::AlreadyDone);
                 }

@@ -67,7 +67,9 @@ CREATE TABLE refunds (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refunds_by_tenant ON refunds (organization_id, environment, id);
 CREATE INDEX refunds_by_charge ON refunds (organization_id, environment, external_transaction_id);
-CREATE INDEX refunds_by_transaction ON refunds (organization_id, environment, transaction_id);
+-- A payment named by its charge is found by the charge.
+CREATE INDEX refunds_by_transaction ON refunds (organization_id, environment, transaction_id)
+    WHERE transaction_id <> external_transaction_id;
 CREATE INDEX refunds_by_status ON refunds (organization_id, environment, status, id);
 CREATE INDEX refunds_by_external_id ON refunds (organization_id, environment, external_refund_id)
     WHERE external_refund_id IS NOT NULL;

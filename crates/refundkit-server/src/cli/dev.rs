@@ -144,7 +144,7 @@ fn config(args: &DevArgs, addresses: &Addresses) -> Config {
     Config {
         listen: args.listen,
         data: DataConfig {
-            database_url: DatabaseUrl { path: args.data_dir.join("refundkit.db") },
+            database_url: DatabaseUrl::Sqlite { path: args.data_dir.join("refundkit.db") },
             master_key: None,
             master_key_file: Some(args.data_dir.join("master.key")),
         },

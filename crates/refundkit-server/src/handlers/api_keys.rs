@@ -9,7 +9,7 @@ use super::pages;
 use crate::{
     error::Error,
     registry::{Answer, Context, ContextFuture, Handle, Repeat},
-    store::{api_keys, api_keys::NewApiKey, idempotency_keys},
+    store::{Lock, api_keys, api_keys::NewApiKey, idempotency_keys},
 };
 
 impl Handle for ListApiKeys {
@@ -49,7 +49,7 @@ impl Handle for CreateApiKey {
                     api_keys::insert(connection, tenant, &new).await?;
                     if let Some(claim) = claim {
                         let bound = claim.bound_to(new.id);
-                        idempotency_keys::insert(connection, tenant, &claim.key, &bound, new.created_at).await?;
+                        idempotency_keys::insert_new(connection, tenant, &claim.key, &bound, new.created_at).await?;
                     }
                     Ok(())
                 })
@@ -87,6 +87,7 @@ impl Handle for RevokeApiKey {
             .store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
+                    connection.lock(&Lock::ApiKeys(tenant)).await?;
                     let keys = api_keys::list(connection, tenant).await?;
                     let key = keys.iter().find(|key| key.id == id).ok_or_else(|| Error::not_found("API key", id))?;
                     let admins = keys.iter().filter(|key| key.scope == Scope::Admin).count();

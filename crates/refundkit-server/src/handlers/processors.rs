@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     processors,
     registry::{Answer, Context, Handle},
-    store::{api_keys, connections, connections::StoredConnection, refunds},
+    store::{Lock, api_keys, connections, connections::StoredConnection, refunds},
 };
 
 /// How many open refunds a new key is tried on.
@@ -69,6 +69,7 @@ impl Handle for ConnectStripe {
         app.store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
+                    connection.lock(&Lock::Connections(tenant)).await?;
                     let now = connections::find(connection, tenant, name).await?;
                     let seen =
                         |stored: &Option<StoredConnection>| stored.as_ref().map(|stored| stored.connection.updated_at);
@@ -203,6 +204,7 @@ async fn mark(
             .store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
+                    connection.lock(&Lock::Connections(tenant)).await?;
                     if connections::get_status(connection, tenant, id).await?.1 != seen_at {
                         return Err(processors::changed_meanwhile());
                     }

@@ -22,7 +22,7 @@ use crate::{
     progress::{self, NotApplied},
     registry::{self, Answer, Claim, Context, ContextFuture, Handle, Repeat},
     store::{
-        idempotency_keys,
+        Lock, idempotency_keys,
         idempotency_keys::BoundKey,
         jobs, refund_events, refunds,
         refunds::{PageStart, StoredRefund},
@@ -85,6 +85,9 @@ async fn reserve(
     let tenant = caller.tenant;
     let unit = async move |connection: &mut crate::store::Connection| {
         let ReadTransaction { connection: through, processor, charge } = read;
+        // What is decided here holds until it is written: nobody decides about this charge, or changes the connection, meanwhile.
+        connection.lock_shared(&Lock::Connections(tenant)).await?;
+        connection.lock(&Lock::Charge(through.connection.id, &charge.id)).await?;
         if let Some(claim) = &claim
             && let Some(bound) = idempotency_keys::find(connection, tenant, &claim.key).await?
         {
@@ -128,7 +131,7 @@ async fn reserve(
         progress::record(connection, &app, &refund, None, progress::created(), progress::caller(&caller)).await?;
         jobs::put(connection, tenant, id, "submit", now.plus_millis(JOB_LEASE_MS)).await?;
         if let Some(claim) = claim {
-            idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
+            idempotency_keys::insert_new(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
         }
         Ok(Reserved::New(Box::new(refund)))
     };

@@ -43,6 +43,13 @@ pub struct Running {
     key: (Tenant, String),
 }
 
+/// Another request holds the key: in this process, or at this moment in another one.
+pub fn in_use() -> Error {
+    Error::new(ErrorCode::IdempotencyKeyInUse, "A request with this Idempotency-Key is still running.")
+        .hint("Wait a moment and repeat the same request with the same key; you will get its result.")
+        .retry_after(1)
+}
+
 impl RunningKeys {
     /// Takes the key, or refuses because another request holds it.
     pub fn begin(&self, tenant: Tenant, key: &str) -> Result<Running, Error> {
@@ -50,9 +57,7 @@ impl RunningKeys {
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             Ok(Running { keys: Arc::clone(&self.0), key })
         } else {
-            Err(Error::new(ErrorCode::IdempotencyKeyInUse, "A request with this Idempotency-Key is still running.")
-                .hint("Wait a moment and repeat the same request with the same key; you will get its result.")
-                .retry_after(1))
+            Err(in_use())
         }
     }
 }

@@ -83,6 +83,8 @@ fn last_uses(entries: &[(Tenant, LogEntry)]) -> Vec<(refundkit::KeyId, Timestamp
             None => uses.push((entry.key_id, entry.created_at)),
         }
     }
+    // In one order everywhere: two instances that note the same keys must not wait for each other in a circle.
+    uses.sort_unstable_by_key(|(key, _)| *key);
     uses
 }
 

@@ -1,9 +1,6 @@
 //! API keys: rows by hash for authentication, by tenant for their owners.
 
-use super::{
-    Connection, StoreError, Tenant,
-    connection::{Row, params},
-};
+use super::{Connection, StoreError, Tenant, connection::params, row::Row};
 use refundkit::{ApiKey, KeyId, Scope, Timestamp};
 
 /// A key to insert.
@@ -71,7 +68,7 @@ pub async fn insert(connection: &mut Connection, tenant: Tenant, key: &NewApiKey
     let Tenant { organization_id, environment } = tenant;
     let params =
         params![key.id, organization_id, environment, key.scope, &key.name, &key.prefix, &key.hash, key.created_at];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Finds a key that is not revoked.
@@ -97,10 +94,10 @@ pub async fn mark_revoked(
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE api_keys SET revoked_at = $4
         WHERE organization_id = $1 AND environment = $2 AND id = $3 AND revoked_at IS NULL";
-    connection.execute(SQL, params![tenant.organization_id, tenant.environment, id, at]).await.map(drop)
+    connection.queue(SQL, params![tenant.organization_id, tenant.environment, id, at]).await
 }
 
 /// Notes when a key was last used.
 pub async fn mark_used(connection: &mut Connection, id: KeyId, at: Timestamp) -> Result<(), StoreError> {
-    connection.execute("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", params![id, at]).await.map(drop)
+    connection.queue("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", params![id, at]).await
 }

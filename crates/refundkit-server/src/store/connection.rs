@@ -1,61 +1,51 @@
 //! A connection to the database, as the store's functions see it: SQL text and parameters in, rows out.
 //!
-//! SQLite runs inside the process, so a statement is a function call and every future here is ready at once. The functions are
-//! async all the same: a statement of a database on another machine is not, and units of work are written for both.
+//! The text is the same for both databases. What differs is behind here: how a statement runs ([`super::sqlite`],
+//! [`super::postgres`]), and the two things that SQLite needs no words for: locks and claims.
 
-use std::{borrow::Cow, str::FromStr};
+use std::borrow::Cow;
 
 use refundkit::Timestamp;
-use rusqlite::{
-    ToSql,
-    types::{ToSqlOutput, ValueRef},
-};
-use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::{StoreError, postgres::Session, row::Row, sqlite::Handle};
 
 /// A connection, to write with or to read with.
-pub struct Connection {
-    sqlite: rusqlite::Connection,
-    kind: Kind,
-}
-
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The one that writes, on a thread of its own.
-    Writer,
-    /// One of those that read, on whatever thread asks.
-    Reader,
+pub enum Connection {
+    /// To a database inside the process.
+    Sqlite(Handle),
+    /// To a database server.
+    Postgres(Session),
 }
 
 impl Connection {
-    pub(super) fn new(sqlite: rusqlite::Connection, kind: Kind) -> Self {
-        Self { sqlite, kind }
-    }
-
-    pub(super) fn sqlite(&mut self) -> &mut rusqlite::Connection {
-        &mut self.sqlite
-    }
-
     /// Runs a statement that changes rows; answers how many.
-    #[expect(clippy::unused_async, reason = "a statement of another database waits here")]
-    pub(super) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
-        let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
-        Ok(statement.execute(rusqlite::params_from_iter(params))?)
+    pub(super) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute(sql, params),
+            Self::Postgres(session) => session.execute(sql, params).await,
+        }
+    }
+
+    /// Runs a statement that changes rows, when nothing hangs on how many. A database server is sent it together with the next
+    /// statement or the commit, which saves a round trip; if it fails, those fail.
+    pub(super) async fn queue(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.execute(sql, params).map(drop),
+            Self::Postgres(session) => session.queue(sql, params).await,
+        }
     }
 
     /// Runs a statement that answers one row or none.
-    #[expect(clippy::unused_async, reason = "a statement of another database waits here")]
     pub(super) async fn fetch_optional<T>(
         &mut self,
         sql: &str,
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
-        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        rows.next()?.map(|row| read(&Row(row))).transpose()
+        match self {
+            Self::Sqlite(sqlite) => sqlite.fetch_optional(sql, params, read),
+            Self::Postgres(session) => session.fetch_optional(sql, params, read).await,
+        }
     }
 
     /// Runs a statement that answers exactly one row.
@@ -65,102 +55,60 @@ impl Connection {
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.fetch_optional(sql, params, read).await?.ok_or(StoreError::Database(rusqlite::Error::QueryReturnedNoRows))
+        self.fetch_optional(sql, params, read).await?.ok_or(StoreError::NoRow)
     }
 
-    /// Runs a statement that answers rows. On a reader this may take a while, and other requests go on meanwhile.
-    #[expect(clippy::unused_async, reason = "a statement of another database waits here")]
+    /// Runs a statement that answers rows.
     pub(super) async fn fetch_all<T>(
         &mut self,
         sql: &str,
         params: &[Param<'_>],
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let kind = self.kind;
-        let fetch = || {
-            let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
-            let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(read(&Row(row))?);
-            }
-            Ok(found)
-        };
-        match kind {
-            Kind::Writer => fetch(),
-            Kind::Reader => tokio::task::block_in_place(fetch),
+        match self {
+            Self::Sqlite(sqlite) => sqlite.fetch_all(sql, params, read),
+            Self::Postgres(session) => session.fetch_all(sql, params, read).await,
+        }
+    }
+
+    /// Makes every other unit of work that locks the same thing wait until this one is over. SQLite runs one at a time anyway.
+    pub async fn lock(&mut self, thing: &Lock<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.lock("SELECT pg_advisory_xact_lock($1)", thing).await,
+        }
+    }
+
+    /// Makes every other unit of work that [locks](Self::lock) the same thing wait; those that share it go on.
+    pub async fn lock_shared(&mut self, thing: &Lock<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.lock("SELECT pg_advisory_xact_lock_shared($1)", thing).await,
+        }
+    }
+
+    /// What a SELECT ends with that takes rows for itself and passes over those that others have taken.
+    pub(super) const fn taking_free_rows(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
         }
     }
 }
 
-/// The statement with its parameters as SQLite numbers them: `$2` is a name there, and `?2` the second.
-fn numbered(sql: &str) -> String {
-    sql.replace('$', "?")
-}
-
-/// A row of an answer.
-pub(super) struct Row<'a>(&'a rusqlite::Row<'a>);
-
-impl Row<'_> {
-    /// A text column.
-    pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self.0.get(column)?)
-    }
-
-    /// A text column that may be null.
-    pub(super) fn optional_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.0.get(column)?)
-    }
-
-    /// An integer column.
-    pub(super) fn integer(&self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.0.get(column)?)
-    }
-
-    /// An integer column that may be null.
-    pub(super) fn optional_integer(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        Ok(self.0.get(column)?)
-    }
-
-    /// A column of bytes.
-    pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
-        Ok(self.0.get(column)?)
-    }
-
-    /// An instant.
-    pub(super) fn timestamp(&self, column: &'static str) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(self.integer(column)?))
-    }
-
-    /// A text column as the type it stands for.
-    pub(super) fn parse<T: FromStr<Err: std::fmt::Display>>(&self, column: &'static str) -> Result<T, StoreError> {
-        let text = self.str(column)?;
-        text.parse().map_err(|error| StoreError::Row { column, message: format!("`{text}` {error}") })
-    }
-
-    /// A text column that may be null, as the type it stands for.
-    pub(super) fn parse_optional<T: FromStr<Err: std::fmt::Display>>(
-        &self,
-        column: &'static str,
-    ) -> Result<Option<T>, StoreError> {
-        if matches!(self.0.get_ref(column)?, ValueRef::Null) { Ok(None) } else { self.parse(column).map(Some) }
-    }
-
-    /// A JSON column as the type it stands for.
-    pub(super) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
-        let text = self.str(column)?;
-        serde_json::from_str(text).map_err(|error| StoreError::Row { column, message: error.to_string() })
-    }
-
-    /// A JSON column that may be null, as the type it stands for.
-    pub(super) fn json_optional<T: DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
-        if matches!(self.0.get_ref(column)?, ValueRef::Null) { Ok(None) } else { self.json(column).map(Some) }
-    }
-
-    fn str(&self, column: &'static str) -> Result<&str, StoreError> {
-        let value = self.0.get_ref(column)?;
-        value.as_str().map_err(|error| StoreError::Row { column, message: error.to_string() })
-    }
+/// What a unit of work can have for itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Lock<'a> {
+    /// A charge of a connection: duplicates and what is left of it are decided by one at a time.
+    Charge(refundkit::ConnectionId, &'a str),
+    /// A refund: it moves one step at a time.
+    Refund(refundkit::RefundId),
+    /// A tenant's processor connections.
+    Connections(super::Tenant),
+    /// A tenant's API keys.
+    ApiKeys(super::Tenant),
+    /// The first rows of a new database.
+    Setup,
 }
 
 /// A parameter of a statement.
@@ -169,17 +117,18 @@ pub(super) enum Param<'a> {
     Null,
     Integer(i64),
     Text(Cow<'a, str>),
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
 }
 
-impl ToSql for Param<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Integer(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Bytes(bytes) => ValueRef::Blob(bytes),
-        }))
+impl Param<'_> {
+    /// The parameter with everything it refers to, to be sent later.
+    pub(super) fn into_owned(self) -> Param<'static> {
+        match self {
+            Self::Null => Param::Null,
+            Self::Integer(number) => Param::Integer(number),
+            Self::Text(text) => Param::Text(Cow::Owned(text.into_owned())),
+            Self::Bytes(bytes) => Param::Bytes(Cow::Owned(bytes.into_owned())),
+        }
     }
 }
 
@@ -221,7 +170,7 @@ impl From<String> for Param<'_> {
 
 impl<'a> From<&'a [u8]> for Param<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self::Bytes(bytes)
+        Self::Bytes(Cow::Borrowed(bytes))
     }
 }
 

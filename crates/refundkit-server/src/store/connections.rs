@@ -2,11 +2,7 @@
 
 use refundkit::{ConnectionId, ConnectionStatus, ProcessorConnection, ProcessorName, Timestamp};
 
-use super::{
-    Connection, StoreError, Tenant,
-    connection::{Row, params},
-    to_json,
-};
+use super::{Connection, StoreError, Tenant, connection::params, row::Row, to_json};
 
 /// A connection with its sealed credential.
 #[derive(Debug, Clone)]
@@ -105,7 +101,7 @@ pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredCon
         shown.created_at,
         shown.updated_at,
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Notes whether a connection can be used.
@@ -118,5 +114,5 @@ pub async fn mark_status(
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE connections SET status = $4, updated_at = $5
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    connection.execute(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await.map(drop)
+    connection.queue(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await
 }

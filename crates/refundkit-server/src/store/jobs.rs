@@ -32,12 +32,12 @@ pub async fn put(
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (refund_id) DO UPDATE SET kind = excluded.kind, run_at = excluded.run_at";
     let params = params![refund_id, tenant.organization_id, tenant.environment, kind, run_at];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Deletes the refund's job: nothing is left to be done.
 pub async fn delete(connection: &mut Connection, refund_id: RefundId) -> Result<(), StoreError> {
-    connection.execute("DELETE FROM jobs WHERE refund_id = $1", params![refund_id]).await.map(drop)
+    connection.queue("DELETE FROM jobs WHERE refund_id = $1", params![refund_id]).await
 }
 
 /// Claims due jobs, the longest due first.
@@ -47,12 +47,15 @@ pub async fn claim(
     leased_until: Timestamp,
     limit: i64,
 ) -> Result<Vec<ClaimedJob>, StoreError> {
-    const SQL: &str = "WITH due AS MATERIALIZED
-            (SELECT refund_id FROM jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3)
-        UPDATE jobs SET run_at = $2 WHERE refund_id IN (SELECT refund_id FROM due)
-        RETURNING refund_id, organization_id, environment";
+    let sql = [
+        "WITH due AS MATERIALIZED (SELECT refund_id FROM jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3",
+        connection.taking_free_rows(),
+        ") UPDATE jobs SET run_at = $2 WHERE refund_id IN (SELECT refund_id FROM due)
+        RETURNING refund_id, organization_id, environment",
+    ]
+    .concat();
     let params = params![now, leased_until, limit];
-    let claimed = connection.fetch_all(SQL, params, |row| {
+    let claimed = connection.fetch_all(&sql, params, |row| {
         Ok(ClaimedJob {
             refund_id: row.parse("refund_id")?,
             tenant: Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? },

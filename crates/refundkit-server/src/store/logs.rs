@@ -9,7 +9,7 @@ pub async fn insert(connection: &mut Connection, tenant: Tenant, entry: &LogEntr
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     let Tenant { organization_id, environment } = tenant;
     let params = params![entry.id, organization_id, environment, entry.created_at, to_json("entry", entry)?];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Lists entries, newest first, older than `before`.
@@ -27,7 +27,7 @@ pub async fn list(
 }
 
 /// Deletes some entries made before a time; answers how many. Ids sort by time, so that no index of times is needed.
-pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
+pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE id < $1 ORDER BY id LIMIT $2)";
     let first_kept = RequestId::from_bits(u128::try_from(before.as_millis()).unwrap_or_default() << 80);
     connection.execute(SQL, params![first_kept, limit]).await

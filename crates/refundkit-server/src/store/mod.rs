@@ -1,8 +1,9 @@
 //! The store: the only place that speaks SQL. Rows in, rows out; it decides nothing.
 //!
-//! One connection writes and several read. Units of work that arrive while a commit is under way are committed together in
-//! the next one, so that many refunds share one fsync. A unit that fails is rolled back alone; a commit that fails, fails
-//! every unit in it.
+//! There are two databases, and one text of every statement. On SQLite one connection writes and several read: units of work that
+//! arrive while a commit is under way are committed together in the next one, so that many refunds share one fsync. A unit that
+//! fails before it wrote fails alone; one that fails half done, and a commit that fails, fail every unit of the group. On
+//! PostgreSQL each unit is a transaction of its own, and units that must not run side by side take a [`Lock`].
 
 pub mod api_keys;
 mod connection;
@@ -10,25 +11,21 @@ pub mod connections;
 pub mod idempotency_keys;
 pub mod jobs;
 pub mod logs;
-mod migrations;
 pub mod organizations;
-#[cfg(test)]
-mod plans;
-mod readers;
+mod postgres;
 pub mod refund_events;
 pub mod refunds;
-mod writer;
+mod row;
+mod sqlite;
 
-use std::path::Path;
+use std::ops::{Deref, DerefMut};
 
 use futures_util::future::BoxFuture;
 use refundkit::{Environment, ErrorCode, OrganizationId};
 
-pub use connection::Connection;
-pub use readers::Reader;
+pub use connection::{Connection, Lock};
 
-use crate::{error::Error, limits};
-use connection::Kind;
+use crate::{config::DatabaseUrl, error::Error, interfaces::idempotency, limits};
 
 /// Whose rows: every statement on a tenant's rows takes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,9 +39,21 @@ pub struct Tenant {
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database did not answer as it should.
-    #[error("database: {0}")]
-    Database(#[from] rusqlite::Error),
+    /// SQLite did not answer as it should.
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL did not answer as it should.
+    #[error("PostgreSQL: {}", postgres::words(.0))]
+    Postgres(tokio_postgres::Error),
+    /// Another instance bound the idempotency key first.
+    #[error("the idempotency key was bound by another instance")]
+    KeyTaken,
+    /// PostgreSQL cannot be reached.
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Unreachable(String),
+    /// A row that must exist does not.
+    #[error("a row that must exist does not")]
+    NoRow,
     /// The database was made by a newer version of the program.
     #[error(
         "this database was made by a newer version of RefundKit (its tables are at {found}, this program knows {known})"
@@ -77,6 +86,12 @@ pub enum StoreError {
     Full,
 }
 
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if postgres::is_key_taken(&error) { Self::KeyTaken } else { Self::Postgres(error) }
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
@@ -84,37 +99,21 @@ impl From<StoreError> for Error {
                 Self::new(ErrorCode::Conflict, format!("{error}, more than RefundKit decides on."))
                     .hint("Make further refunds of it at the processor.")
             }
-            StoreError::Row { .. } | StoreError::Newer { .. } => Self::internal(error),
-            StoreError::Database(ref cause) if !is_environmental(cause) => Self::internal(error),
-            StoreError::Database(_) | StoreError::Commit(_) | StoreError::Closed | StoreError::Full => {
+            StoreError::KeyTaken => idempotency::in_use(),
+            StoreError::Row { .. } | StoreError::Newer { .. } | StoreError::NoRow => Self::internal(error),
+            StoreError::Sqlite(ref cause) if !sqlite::is_environmental(cause) => Self::internal(error),
+            StoreError::Postgres(ref cause) if !postgres::is_environmental(cause) => Self::internal(error),
+            StoreError::Sqlite(_)
+            | StoreError::Postgres(_)
+            | StoreError::Unreachable(_)
+            | StoreError::Commit(_)
+            | StoreError::Closed
+            | StoreError::Full => {
                 tracing::error!(cause = %error, "the database cannot be used right now");
                 Self::unavailable("The database cannot be used right now; nothing was lost. Try again in a moment.")
             }
         }
     }
-}
-
-/// Whether the trouble is the world's (disk, lock, memory) rather than a defect of a statement.
-fn is_environmental(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OperationInterrupted,
-        OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
-    };
-    error.sqlite_error_code().is_some_and(|code| {
-        matches!(
-            code,
-            CannotOpen
-                | DatabaseBusy
-                | DatabaseLocked
-                | DiskFull
-                | FileLockingProtocolFailed
-                | OperationInterrupted
-                | OutOfMemory
-                | PermissionDenied
-                | ReadOnly
-                | SystemIoFailure
-        )
-    })
 }
 
 /// A value as the JSON of a column. Values here always serialise; a defect is an error, not a panic.
@@ -124,46 +123,76 @@ pub(crate) fn to_json<T: serde::Serialize>(column: &'static str, value: &T) -> R
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
-    writer: writer::Writer,
-    readers: readers::Readers,
+pub struct Store(Database);
+
+#[derive(Clone)]
+enum Database {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
 }
 
 impl Store {
-    /// Opens the database file, makes it when it is missing, and brings its tables up to date.
-    #[expect(clippy::unused_async, reason = "opening another database waits here")]
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut writer = rusqlite::Connection::open(path)?;
-        writer.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
-        writer.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
-        writer.pragma_update(None, "foreign_keys", true)?;
-        writer.pragma_update(None, "cache_size", -limits::WRITER_CACHE_KIB)?;
-        writer.pragma_update(None, "wal_autocheckpoint", limits::CHECKPOINT_PAGES)?;
-        migrations::run(&mut writer)?;
-        let readers = readers::Readers::open(path)?;
-        Ok(Self { writer: writer::Writer::start(Connection::new(writer, Kind::Writer)), readers })
+    /// Opens the database, and brings its tables up to date. A SQLite file that is missing is made.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        Ok(Self(match url {
+            DatabaseUrl::Sqlite { path } => Database::Sqlite(sqlite::Database::open(path)?),
+            DatabaseUrl::Postgres { url } => Database::Postgres(postgres::Database::open(url).await?),
+        }))
     }
 
-    /// Runs a unit of work and answers when it is durable. Nothing that waits for a network belongs in it.
+    /// Runs a unit of work and answers when it is durable. Nothing that waits for a network, except for the database, belongs in it.
     pub async fn write<T, E, F>(&self, unit: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.writer.run(unit).await
+        match &self.0 {
+            Database::Sqlite(database) => database.writer.run(unit).await,
+            Database::Postgres(database) => database.write(unit).await,
+        }
     }
 
     /// A connection to read with.
     pub async fn read(&self) -> Result<Reader, StoreError> {
-        self.readers.acquire().await
+        Ok(Reader(match &self.0 {
+            Database::Sqlite(database) => Lent::Sqlite(database.readers.acquire().await?),
+            Database::Postgres(database) => Lent::Postgres(database.read().await?),
+        }))
     }
 
     /// Finishes what waits to be written, then closes the database.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.readers.close();
+        match &self.0 {
+            Database::Sqlite(database) => database.close().await,
+            Database::Postgres(database) => database.close(),
+        }
+    }
+}
+
+/// A connection to read with, given back when it is dropped.
+pub struct Reader(Lent);
+
+enum Lent {
+    Sqlite(sqlite::Reader),
+    Postgres(Connection),
+}
+
+impl Deref for Reader {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        match &self.0 {
+            Lent::Sqlite(reader) => reader,
+            Lent::Postgres(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match &mut self.0 {
+            Lent::Sqlite(reader) => reader,
+            Lent::Postgres(connection) => connection,
+        }
     }
 }

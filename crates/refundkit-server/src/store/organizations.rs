@@ -23,7 +23,7 @@ pub async fn insert(
     created_at: Timestamp,
 ) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
-    connection.execute(SQL, params![id, name, created_at]).await.map(drop)
+    connection.queue(SQL, params![id, name, created_at]).await
 }
 
 /// A person with a password, to insert.
@@ -45,7 +45,7 @@ pub async fn insert_user(connection: &mut Connection, user: NewUser<'_>) -> Resu
     const SQL: &str =
         "INSERT INTO users (organization_id, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)";
     let params = params![user.organization_id, user.email, user.role, user.password_hash, user.created_at];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// The value sealed under the master key when the database was made.
@@ -56,5 +56,5 @@ pub async fn find_master_key_check(connection: &mut Connection) -> Result<Option
 
 /// Inserts the value sealed under the master key.
 pub async fn insert_master_key_check(connection: &mut Connection, sealed: &[u8]) -> Result<(), StoreError> {
-    connection.execute("INSERT INTO master_key_check (sealed) VALUES ($1)", params![sealed]).await.map(drop)
+    connection.queue("INSERT INTO master_key_check (sealed) VALUES ($1)", params![sealed]).await
 }

@@ -1,10 +1,6 @@
 //! The audit trail: written in the transaction of the change it tells of, never changed, never deleted.
 
-use super::{
-    Connection, StoreError, Tenant,
-    connection::{Row, params},
-    to_json,
-};
+use super::{Connection, StoreError, Tenant, connection::params, row::Row, to_json};
 use refundkit::{EventId, RefundEvent, RefundId};
 
 fn read(row: &Row<'_>) -> Result<RefundEvent, StoreError> {
@@ -43,7 +39,7 @@ pub async fn insert(connection: &mut Connection, tenant: Tenant, event: &RefundE
         event.processor_request_id.as_ref(),
         event.message.as_ref(),
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Lists a refund's entries, oldest first, after the entry `after`.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Connection, StoreError, Tenant,
-    connection::{Param, Row, params},
+    connection::{Param, params},
+    row::Row,
     to_json,
 };
 use crate::limits;
@@ -156,7 +157,7 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
         refund.created_at,
         refund.updated_at,
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Finds a refund.
@@ -185,7 +186,7 @@ pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) ->
         refusal,
         refund.updated_at,
     ];
-    connection.execute(SQL, params).await.map(drop)
+    connection.queue(SQL, params).await
 }
 
 /// Lists a charge's refunds by our own books: what the rules need of them. Those that never came to anything are left out.
@@ -255,9 +256,10 @@ pub async fn list(
     sql.and("initiated_by =", filters.initiated_by);
     sql.and("external_refund_id =", filters.external_refund_id.as_ref().map(TransactionId::as_str));
     if let Some(id) = &filters.transaction_id {
-        // Any id of the payment: as given, the charge, or the PaymentIntent that a charge belongs to. Each has its index.
+        // Any id of the payment: the charge, the PaymentIntent that it belongs to, or what it was called. Each has its index.
         let place = sql.bind(id.as_str());
-        let found_by = ["transaction_id", "external_transaction_id", "payment_intent"].map(|column| {
+        let called = "transaction_id <> external_transaction_id AND transaction_id";
+        let found_by = ["external_transaction_id", "payment_intent", called].map(|column| {
             format!("SELECT id FROM refunds WHERE organization_id = $1 AND environment = $2 AND {column} = {place}")
         });
         sql.push(&[" AND id IN (", &found_by.join(" UNION "), ")"]);

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     metrics,
     progress::{self, NotApplied},
-    store::{connections, refunds::StoredRefund},
+    store::{Lock, connections, refunds::StoredRefund},
 };
 
 /// Reads the processor's copy and records what it says.
@@ -64,6 +64,7 @@ async fn note_refused_credential(app: &Arc<App>, refund: &StoredRefund, error: &
         .store
         .write::<_, Error, _>(move |connection| {
             Box::pin(async move {
+                connection.lock(&Lock::Connections(tenant)).await?;
                 let stored = connections::get(connection, tenant, id).await?;
                 let newly_invalid = stored.connection.status == ConnectionStatus::Active;
                 if newly_invalid {

@@ -1,5 +1,6 @@
-//! The store's own promises: units fail alone, groups are durable together, leases hold.
+//! The store's own promises: what failed left nothing, groups are durable together, leases hold.
 
+use crate::support::database;
 use refundkit::{Environment, InitiatedBy, LogEntry, RefundId, RequestId, Timestamp};
 use refundkit_server::{
     env::Env,
@@ -8,7 +9,7 @@ use refundkit_server::{
 
 async fn store() -> (tempfile::TempDir, Store, Env, Tenant) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("refundkit.db")).await.unwrap();
+    let store = Store::open(&database(&folder).await).await.unwrap();
     let env = Env::default();
     let tenant = Tenant { organization_id: env.new_organization_id(), environment: Environment::Test };
     (folder, store, env, tenant)
@@ -18,8 +19,8 @@ fn bound(resource: &str) -> BoundKey {
     BoundKey { operation: "create_refund".to_owned(), fingerprint: "f".to_owned(), resource_id: resource.to_owned() }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_fails_leaves_nothing_and_its_neighbours_stand() {
+/// Two hundred units at once, each of which binds a key; every third fails, before or after it wrote.
+async fn every_third_unit_fails(when: Failing) -> Vec<(bool, bool)> {
     let (_folder, store, env, tenant) = store().await;
     let now = env.now();
     let writing: Vec<_> = (0..200)
@@ -29,8 +30,13 @@ async fn a_unit_that_fails_leaves_nothing_and_its_neighbours_stand() {
                 store
                     .write::<(), StoreError, _>(move |connection| {
                         Box::pin(async move {
+                            let fails = n.is_multiple_of(3);
+                            let on_purpose = || Err(StoreError::Commit("on purpose".to_owned()));
+                            if fails && when == Failing::BeforeItWrote {
+                                return on_purpose();
+                            }
                             idempotency_keys::insert(connection, tenant, &n.to_string(), &bound("x"), now).await?;
-                            if n.is_multiple_of(3) { Err(StoreError::Commit("on purpose".to_owned())) } else { Ok(()) }
+                            if fails { on_purpose() } else { Ok(()) }
                         })
                     })
                     .await
@@ -38,11 +44,33 @@ async fn a_unit_that_fails_leaves_nothing_and_its_neighbours_stand() {
             })
         })
         .collect();
+    let mut answers = Vec::new();
     for (n, wrote) in writing.into_iter().enumerate() {
         let wrote = wrote.await.unwrap();
-        assert_eq!(wrote, n % 3 != 0);
         let found = idempotency_keys::find(&mut store.read().await.unwrap(), tenant, &n.to_string()).await.unwrap();
-        assert_eq!(found.is_some(), wrote, "{n}");
+        answers.push((wrote, found.is_some()));
+    }
+    answers
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    BeforeItWrote,
+    HalfDone,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_fails_before_it_wrote_fails_alone() {
+    for (n, (wrote, found)) in every_third_unit_fails(Failing::BeforeItWrote).await.into_iter().enumerate() {
+        assert_eq!((wrote, found), (n % 3 != 0, n % 3 != 0), "{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_fails_half_done_leaves_nothing_and_every_answer_is_true() {
+    for (n, (wrote, found)) in every_third_unit_fails(Failing::HalfDone).await.into_iter().enumerate() {
+        assert_eq!(wrote, found, "{n}");
+        assert!(n % 3 != 0 || !wrote, "{n}");
     }
 }
 

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use refundkit::{Environment, RefundId};
+use refundkit_server::config::DatabaseUrl;
 use refundkit_server::{
     env::Env,
     limits::JOB_LEASE_MS,
@@ -52,7 +53,7 @@ async fn kill_in_the_middle(installation: &Installation, fault: Value) -> Refund
 
 /// What a minute does.
 async fn let_the_lease_lapse(installation: &Installation, id: RefundId) {
-    let store = Store::open(&installation.database()).await.unwrap();
+    let store = Store::open(&DatabaseUrl::Sqlite { path: installation.database() }).await.unwrap();
     let now = Env::default().now();
     let due = jobs::next_run_at(&mut store.read().await.unwrap()).await.unwrap();
     // A refund is never written without its job.

@@ -268,7 +268,7 @@ fn settings_that_make_no_sense_are_refused_with_the_name_of_the_setting() {
     let folder = TempDir::new().unwrap();
     for (variable, value, flag) in [
         ("REFUNDKIT_LISTEN", "everywhere", "--listen"),
-        ("REFUNDKIT_DATABASE_URL", "postgres://x", "--database-url"),
+        ("REFUNDKIT_DATABASE_URL", "mysql://x", "--database-url"),
         ("REFUNDKIT_RATE_LIMIT", "-1", "--rate-limit"),
         ("REFUNDKIT_SUBMIT_DEADLINE_MS", "0", "--submit-deadline-ms"),
         ("REFUNDKIT_METRICS_LISTEN", "0.0.0.0:9464", "--metrics-listen"),

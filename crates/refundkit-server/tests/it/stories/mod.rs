@@ -3,6 +3,7 @@
 mod cancelling;
 mod creating;
 mod following;
+mod instances;
 mod keys;
 mod reading;
 mod trouble;

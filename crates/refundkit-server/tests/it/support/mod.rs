@@ -1,5 +1,7 @@
 //! A stage for a story: a server and a Stripe sandbox in this process, reached over loopback, with a database of their own.
 
+pub(crate) mod postgres;
+
 use std::{sync::Arc, time::Duration};
 
 use refundkit::Environment;
@@ -46,8 +48,9 @@ pub(crate) struct Stage {
     pub(crate) live_key: String,
     http: Client,
     server: Option<Server>,
+    database_url: DatabaseUrl,
     // Kept until the story ends.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// An answer, read whole.
@@ -88,10 +91,15 @@ impl Stage {
     }
 
     pub(crate) async fn with(setting: Setting) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
+        let database_url = database(&folder).await;
+        Self::set(setting, database_url, folder).await
+    }
+
+    async fn set(setting: Setting, database_url: DatabaseUrl, folder: TempDir) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let sandbox_url = start_sandbox().await;
-        let app = open(&folder, &sandbox_url, &setting).await;
+        let app = open(&database_url, &sandbox_url, &setting).await;
         let first = FirstOrganization {
             name: "Acme".to_owned(),
             email: "owner@acme.example".to_owned(),
@@ -107,7 +115,8 @@ impl Stage {
             live_key: made.live_key.expose_secret().to_owned(),
             http: Client::new(),
             server: Some(server),
-            folder,
+            database_url,
+            _folder: folder,
         };
         if setting.connected {
             stage.put("/v1/processors/stripe", json!({ "secretKey": DEV_SECRET_KEY })).await.data(200);
@@ -115,10 +124,23 @@ impl Stage {
         stage
     }
 
+    /// A stage on this database.
+    pub(crate) async fn on(database_url: DatabaseUrl) -> Self {
+        Self::set(Setting::default(), database_url, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Starts another server on the same database and sandbox; answers its address. It ends with the test.
+    pub(crate) async fn another_instance(&self) -> String {
+        let app = open(&self.database_url, &self.sandbox_url, &Setting::default()).await;
+        let (url, server) = serve(&app).await;
+        std::mem::forget(server);
+        url
+    }
+
     /// Stops the server in order and starts another on the same database.
     pub(crate) async fn restart(&mut self) {
         self.server.take().unwrap().stop().await;
-        self.app = open(&self.folder, &self.sandbox_url, &Setting::default()).await;
+        self.app = open(&self.database_url, &self.sandbox_url, &Setting::default()).await;
         let (url, server) = serve(&self.app).await;
         self.url = url;
         self.server = Some(server);
@@ -254,9 +276,18 @@ pub(crate) async fn start_sandbox() -> String {
     url
 }
 
-async fn open(folder: &TempDir, sandbox_url: &str, setting: &Setting) -> Arc<App> {
+/// A new database: SQLite, or PostgreSQL when `REFUNDKIT_TEST_DATABASE=postgres` says so.
+pub(crate) async fn database(folder: &TempDir) -> DatabaseUrl {
+    match std::env::var("REFUNDKIT_TEST_DATABASE").as_deref() {
+        Ok("postgres") => postgres::new_database().await,
+        Ok(other) if other != "sqlite" => panic!("REFUNDKIT_TEST_DATABASE is sqlite or postgres, not {other}"),
+        _ => DatabaseUrl::Sqlite { path: folder.path().join("refundkit.db") },
+    }
+}
+
+async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) -> Arc<App> {
     let data = DataConfig {
-        database_url: DatabaseUrl { path: folder.path().join("refundkit.db") },
+        database_url: database_url.clone(),
         master_key: Some(SecretString::from("5".repeat(64))),
         master_key_file: None,
     };

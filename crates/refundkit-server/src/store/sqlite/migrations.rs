@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// The migrations, oldest first. A database's `user_version` says how many of them it has.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_init.sql")];
 
 /// Runs what is missing. Several processes may do so at once: the second finds nothing left.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {

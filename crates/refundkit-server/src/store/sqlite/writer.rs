@@ -9,8 +9,11 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Connection, StoreError};
-use crate::limits;
+use super::Handle;
+use crate::{
+    limits,
+    store::{Connection, StoreError},
+};
 
 /// A unit of work, its types forgotten: it runs, and says how to tell its caller once the group is durable.
 type Unit = Box<dyn FnOnce(&mut Connection) -> Ran + Send>;
@@ -22,7 +25,7 @@ struct Ran {
 }
 
 #[derive(Clone)]
-pub(super) struct Writer(Arc<Mutex<Option<Running>>>);
+pub(in crate::store) struct Writer(Arc<Mutex<Option<Running>>>);
 
 struct Running {
     queue: mpsc::Sender<Unit>,
@@ -30,17 +33,17 @@ struct Running {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Self {
+    pub(super) fn start(handle: Handle) -> Self {
         let (queue, units) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let (finished, done) = oneshot::channel();
         thread::spawn(move || {
-            write_groups(connection, units);
+            write_groups(Connection::Sqlite(handle), units);
             let _ = finished.send(());
         });
         Self(Arc::new(Mutex::new(Some(Running { queue, done }))))
     }
 
-    pub(super) async fn run<T, E, F>(&self, unit: F) -> Result<T, E>
+    pub(in crate::store) async fn run<T, E, F>(&self, unit: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -53,7 +56,7 @@ impl Writer {
             let result = unit(connection).now_or_never().unwrap_or_else(waits);
             let keep = result.is_ok();
             let answer = Box::new(move |committed: Result<(), StoreError>| {
-                // A unit that failed was rolled back alone; its own error says more than the group's.
+                // A unit that failed has an error of its own, which says more than the group's.
                 let _ = answer.send(match (result, committed) {
                     (Ok(value), Ok(())) => Ok(value),
                     (Ok(_), Err(error)) => Err(error.into()),
@@ -86,42 +89,61 @@ impl Writer {
 fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>) {
     let mut group = Vec::with_capacity(limits::WRITES_GROUPED_MAX);
     while units.blocking_recv_many(&mut group, limits::WRITES_GROUPED_MAX) > 0 {
-        let mut ran = Vec::with_capacity(group.len());
-        let committed = commit_group(&mut connection, group.drain(..), &mut ran);
-        if committed.is_err() {
-            // The transaction may or may not still be open; either way nothing of the group stands.
-            let _ = connection.sqlite().execute_batch("ROLLBACK");
-        }
-        let message = committed.err().map(|error| error.to_string());
-        for unit in ran {
-            (unit.answer)(message.clone().map_or(Ok(()), |message| Err(StoreError::Commit(message))));
+        let mut waiting = group.drain(..);
+        // More than one round only when a unit spoilt the one before it: those behind it had not run.
+        while waiting.len() > 0 {
+            let mut ran = Vec::with_capacity(waiting.len());
+            let committed = commit_group(&mut connection, &mut waiting, &mut ran);
+            if committed.is_err() {
+                // The transaction may or may not still be open; either way nothing of the group stands.
+                let _ = sqlite(&connection).map(|sqlite| sqlite.execute_batch("ROLLBACK"));
+            }
+            let message = committed.err().map(|error| error.to_string());
+            for unit in ran {
+                (unit.answer)(message.clone().map_or(Ok(()), |message| Err(StoreError::Commit(message))));
+            }
         }
     }
 }
 
+/// Runs units in one transaction and commits it. It ends early, as an error, after a unit that failed with rows changed already:
+/// those changes go only with the whole transaction. Units decide before they write, so this takes a defect or a broken disk; a
+/// savepoint for each unit would have every create pay for it.
 fn commit_group(
     connection: &mut Connection,
-    group: impl Iterator<Item = Unit>,
+    waiting: &mut impl Iterator<Item = Unit>,
     ran: &mut Vec<Ran>,
 ) -> Result<(), StoreError> {
-    control(connection, "BEGIN IMMEDIATE")?;
-    for unit in group {
-        control(connection, "SAVEPOINT unit")?;
+    if let Err(error) = control(connection, "BEGIN IMMEDIATE") {
+        // Nothing runs: whoever waits learns it from the channel that is dropped with the unit.
+        waiting.for_each(drop);
+        return Err(error);
+    }
+    for unit in waiting {
+        let before = sqlite(connection)?.total_changes();
         // A unit that panics is dropped with its caller's channel: the caller learns that the outcome is not known to it.
         let outcome = catch_unwind(AssertUnwindSafe(|| unit(connection)));
-        if !outcome.as_ref().is_ok_and(|unit| unit.keep) {
-            control(connection, "ROLLBACK TO unit")?;
-        }
-        control(connection, "RELEASE unit")?;
+        let kept = outcome.as_ref().is_ok_and(|unit| unit.keep);
         match outcome {
             Ok(unit) => ran.push(unit),
-            Err(_) => tracing::error!("a unit of work panicked and was rolled back"),
+            Err(_) => tracing::error!("a unit of work panicked"),
+        }
+        if !kept && sqlite(connection)?.total_changes() != before {
+            return Err(StoreError::Commit("a unit of work of the same group failed half done".to_owned()));
         }
     }
     control(connection, "COMMIT")
 }
 
 fn control(connection: &mut Connection, sql: &str) -> Result<(), StoreError> {
-    connection.sqlite().prepare_cached(sql)?.execute([])?;
+    sqlite(connection)?.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+/// The connection as SQLite's own library sees it.
+fn sqlite(connection: &Connection) -> Result<&rusqlite::Connection, StoreError> {
+    match connection {
+        Connection::Sqlite(handle) => Ok(&handle.sqlite),
+        Connection::Postgres(_) => Err(StoreError::Closed),
+    }
 }

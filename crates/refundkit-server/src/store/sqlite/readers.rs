@@ -9,14 +9,14 @@ use std::{
 use rusqlite::OpenFlags;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{
-    StoreError,
-    connection::{Connection, Kind},
+use super::{Handle, Kind};
+use crate::{
+    limits,
+    store::{Connection, StoreError},
 };
-use crate::limits;
 
 #[derive(Clone)]
-pub(super) struct Readers {
+pub(in crate::store) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     places: Arc<Semaphore>,
 }
@@ -29,12 +29,13 @@ impl Readers {
             let sqlite = rusqlite::Connection::open_with_flags(path, flags)?;
             sqlite.busy_timeout(limits::DATABASE_BUSY_WAIT)?;
             sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
-            idle.push(Connection::new(sqlite, Kind::Reader));
+            super::keep_plans(&sqlite)?;
+            idle.push(Connection::Sqlite(Handle::new(sqlite, Kind::Reader)));
         }
         Ok(Self { idle: Arc::new(Mutex::new(idle)), places: Arc::new(Semaphore::new(limits::READERS_MAX)) })
     }
 
-    pub(super) async fn acquire(&self) -> Result<Reader, StoreError> {
+    pub(in crate::store) async fn acquire(&self) -> Result<Reader, StoreError> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(StoreError::Closed)?;
         Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _place: place })
@@ -47,7 +48,7 @@ impl Readers {
 }
 
 /// A connection to read with, given back when it is dropped.
-pub struct Reader {
+pub(in crate::store) struct Reader {
     /// There until it is given back.
     connection: Option<Connection>,
     idle: Arc<Mutex<Vec<Connection>>>,

@@ -11,10 +11,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::{
-    Connection, Tenant,
-    connection::Kind,
-    migrations, refunds,
+use super::{Handle, Kind, migrations};
+use crate::store::{
+    Connection, Tenant, refunds,
     refunds::{PageStart, StoredRefund},
 };
 
@@ -69,17 +68,18 @@ async fn database() -> (Connection, Arc<AtomicU64>) {
     let mut sqlite = rusqlite::Connection::open_in_memory().unwrap();
     migrations::run(&mut sqlite).unwrap();
     sqlite.pragma_update(None, "foreign_keys", false).unwrap();
-    let mut connection = Connection::new(sqlite, Kind::Writer);
-    for number in 0..REFUNDS {
-        refunds::insert(&mut connection, &refund(number)).await.unwrap();
-    }
     let counts = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&counts);
     let count = move || {
         counted.fetch_add(1, Ordering::Relaxed);
         false
     };
-    connection.sqlite().progress_handler(STEPS_COUNTED, Some(count)).unwrap();
+    sqlite.progress_handler(STEPS_COUNTED, Some(count)).unwrap();
+    let mut connection = Connection::Sqlite(Handle::new(sqlite, Kind::Writer));
+    for number in 0..REFUNDS {
+        refunds::insert(&mut connection, &refund(number)).await.unwrap();
+    }
+    counts.store(0, Ordering::Relaxed);
     (connection, counts)
 }
 
