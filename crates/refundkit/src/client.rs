@@ -97,9 +97,19 @@ pub struct Response<T> {
 
 /// What may be said about one call beside its operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Options {
     /// The key under which the server does this once, 1 to 255 visible ASCII characters. None: one is made for this call.
     pub idempotency_key: Option<String>,
+}
+
+impl Options {
+    /// Has the server do this once under that key.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
 }
 
 impl RefundKit {

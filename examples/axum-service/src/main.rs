@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// What this service's own callers send.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Order {
+struct Asked {
     order: String,
     transaction_id: TransactionId,
     amount: Option<Amount>,
@@ -24,11 +24,11 @@ struct Order {
 }
 
 /// Refunds an order. Its number makes the idempotency key, so a form that is sent twice refunds once.
-async fn refund(State(client): State<RefundKit>, Json(order): Json<Order>) -> (StatusCode, Json<Value>) {
-    let options = Options { idempotency_key: Some(format!("order-{}-refund", order.order)) };
-    let mut create = CreateRefund::new(order.transaction_id, order.reason);
-    create.amount = order.amount;
-    create.metadata = Metadata::new([("order".to_owned(), MetadataValue::Text(order.order))].into()).ok();
+async fn refund(State(client): State<RefundKit>, Json(asked): Json<Asked>) -> (StatusCode, Json<Value>) {
+    let options = Options::default().idempotency_key(format!("order-{}-refund", asked.order));
+    let mut create = CreateRefund::new(asked.transaction_id, asked.reason);
+    create.amount = asked.amount;
+    create.metadata = Metadata::new([("order".to_owned(), MetadataValue::Text(asked.order))].into()).ok();
     match client.send_with(&create, options).await {
         Ok(answer) => {
             let (refund, status) = (answer.output, answer.status_code);

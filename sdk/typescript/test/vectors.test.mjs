@@ -1,7 +1,8 @@
 // The SDK against the vectors that the Rust crate is held to as well.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { mock, test } from 'node:test';
-import { internals, sdk, vectors } from './support.mjs';
+import { internals, sdk, tools, vectors } from './support.mjs';
 
 const reply = (said) => {
   if (said === 'not_reached') return { kind: 'notReached', message: 'refused' };
@@ -120,6 +121,20 @@ test('webhooks are believed when they are signed, fresh and whole', async () => 
       else await assert.rejects(verified, (error) => error instanceof sdk.RefundKitError && error.code === 'validation_error' && results[result].test(error.message), name);
       mock.timers.reset();
     }
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('the public library of Standard Webhooks and this one believe each other', async () => {
+  const { Webhook } = createRequire(`${tools}/`)('standardwebhooks');
+  const { payload, headers, secrets, now } = vectors.webhooks.find(({ result }) => result === 'event');
+  mock.timers.enable({ apis: ['Date'], now: now * 1000 });
+  try {
+    const library = new Webhook(secrets[0]);
+    assert.deepEqual(library.verify(payload, headers), await sdk.webhooks.verify(payload, headers, secrets[0]));
+    const signed = { 'webhook-id': 'evt_2', 'webhook-timestamp': String(now), 'webhook-signature': library.sign('evt_2', new Date(now * 1000), payload) };
+    assert.equal((await sdk.webhooks.verify(payload, signed, secrets[0])).type, 'refund.completed');
   } finally {
     mock.timers.reset();
   }
