@@ -30,9 +30,12 @@ export interface Sending {
   bytesMax: number;
 }
 
-/** What a connection fails with when nothing was sent: no address, nobody listening, no TLS. Names of Node, Deno and Bun. */
+/** What a connection fails with when nothing was sent: no address, nobody listening, no TLS. Names of Node and Bun. */
 const NEVER_REACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
+
+/** Deno gives no code, but says at which stage it failed. */
+const NEVER_REACHED_BY_DENO = 'client error (Connect)';
 
 /** Sends once. Redirects are not followed: the key would go along. */
 export async function exchange(sending: Sending): Promise<Answer | NoAnswer> {
@@ -50,7 +53,8 @@ export async function exchange(sending: Sending): Promise<Answer | NoAnswer> {
     if (limit.timedOut()) return lost('timeout', true, `did not come within ${timeout} ms`, response);
     if (sending.signal?.aborted) return lost('aborted', true, 'was not waited for', response);
     const { code, words } = rootCause(error);
-    return lost('broken', response !== undefined || !NEVER_REACHED.test(code), words, response);
+    const never = NEVER_REACHED.test(code) || words.includes(NEVER_REACHED_BY_DENO);
+    return lost('broken', response !== undefined || !never, words, response);
   } finally {
     limit.done();
   }
