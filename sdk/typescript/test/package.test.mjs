@@ -100,6 +100,12 @@ test('the README of the package runs as it stands', () => {
   assert.match(run('node', ['readme.mjs'], { env: environment() }), /^ref_\w{26} completed\n(ref_\w{26}\n)+$/);
 });
 
+test('the README of the project runs as it stands', () => {
+  const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(([, block]) => block);
+  write('project.mjs', `${blocks.join('\n').replace('amount: 2500', 'amount: 2700')}\nif (error) throw error;\nconsole.log(refund.status);`);
+  assert.equal(run('node', ['project.mjs'], { env: environment() }), 'completed\n');
+});
+
 test('CommonJS gets the same exports as ES modules', () => {
   const list = 'console.log(Object.keys(sdk).filter((name) => !name.startsWith("__") && name !== "module.exports").sort().join()); console.log(typeof new sdk.RefundKit({ apiKey: process.env.REFUNDKIT_API_KEY }).refunds.create, sdk.default === sdk.RefundKit);';
   write('exports.cjs', `const sdk = require('@refundkit/sdk'); ${list}`);
