@@ -16,6 +16,18 @@
 //! # }
 //! ```
 //!
+//! Everything here is asynchronous and runs on Tokio. A program that is not brings a runtime and waits in it:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let client = refundkit::RefundKit::from_env()?;
+//! let me = runtime.block_on(client.me())?;
+//! println!("{}", me.organization_id);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! **Retries.** GETs, operations that an idempotency key makes repeatable, and cancels are sent again, at most
 //! [`max_retries`](RefundKitBuilder::max_retries) times: on network errors, on 429, and where the server says `retryable`.
 //! `Retry-After` is honoured up to [`RETRY_AFTER_MAX`]; who is asked to wait longer gets the error instead. Every attempt of
@@ -31,15 +43,20 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use tracing::Instrument as _;
+
 use crate::{Effect, Error, ErrorCode, Operation};
 
 mod answer;
 mod builder;
+mod pages;
 mod request;
 mod resources;
 mod retry;
+mod wait;
 
 pub use builder::{BASE_URL_DEFAULT, MAX_RETRIES_DEFAULT, RefundKitBuilder, TIMEOUT_DEFAULT};
+pub use pages::PagedOperation;
 pub use resources::{ApiKeys, Logs, Policies, Processors, Refunds, Transactions};
 pub use retry::RETRY_AFTER_MAX;
 
@@ -80,15 +97,37 @@ pub struct Response<T> {
 
 /// What may be said about one call beside its operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Options {
     /// The key under which the server does this once, 1 to 255 visible ASCII characters. None: one is made for this call.
     pub idempotency_key: Option<String>,
+}
+
+impl Options {
+    /// Has the server do this once under that key.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
 }
 
 impl RefundKit {
     /// Begins a client; only the API key has no default.
     pub fn builder() -> RefundKitBuilder {
         RefundKitBuilder::default()
+    }
+
+    /// A client as the environment says: `REFUNDKIT_API_KEY`, and `REFUNDKIT_BASE_URL` where it is set.
+    ///
+    /// `invalid_api_key` and `validation_error` as [`RefundKitBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        let setting = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut builder = Self::builder().api_key(setting("REFUNDKIT_API_KEY").unwrap_or_default());
+        if let Some(url) = setting("REFUNDKIT_BASE_URL") {
+            builder = builder.base_url(url);
+        }
+        builder.build()
     }
 
     /// Where the server is.
@@ -109,16 +148,25 @@ impl RefundKit {
     pub async fn send_with<O: Operation>(&self, operation: &O, options: Options) -> Result<Response<O::Output>, Error> {
         let idempotency_key = idempotency_key::<O>(options)?;
         let prepared = Prepared::new(operation, &self.0.base_url)?;
+        let span = tracing::debug_span!("refundkit", operation = O::NAME);
+        self.tries::<O>(&prepared, idempotency_key).instrument(span).await
+    }
+
+    async fn tries<O: Operation>(
+        &self,
+        prepared: &Prepared,
+        idempotency_key: Option<String>,
+    ) -> Result<Response<O::Output>, Error> {
         let mut retries = Retries::new(if may_repeat::<O>() { self.0.max_retries } else { 0 });
         loop {
-            let failure = match self.attempt::<O>(&prepared, idempotency_key.as_deref()).await {
+            let failure = match self.attempt::<O>(prepared, idempotency_key.as_deref()).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
             let Some(wait) = retries.wait_after(&failure) else {
                 return Err(retries.conclude(failure, idempotency_key.as_deref()));
             };
-            tracing::debug!(operation = O::NAME, code = %failure.error.code, wait_ms = wait.as_millis(), "sending again");
+            tracing::debug!(code = %failure.error.code, wait_ms = wait.as_millis(), "sending again");
             tokio::time::sleep(wait).await;
         }
     }

@@ -54,6 +54,7 @@ words! {
 /// What a processor said, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ProcessorErrorDetail {
     /// The processor's name.
     pub name: String,
@@ -70,6 +71,7 @@ pub struct ProcessorErrorDetail {
 /// An error on the wire: the `error` of the envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ErrorBody {
     /// What went wrong, to match on.
     pub code: ErrorCode,

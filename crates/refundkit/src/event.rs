@@ -40,6 +40,7 @@ words! {
 /// One entry of a refund's audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct RefundEvent {
     /// The entry's id; ids sort by time.
     pub id: EventId,
@@ -69,6 +70,7 @@ pub struct RefundEvent {
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Actor {
     /// Caller, worker or processor.
     #[serde(rename = "type")]

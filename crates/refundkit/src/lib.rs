@@ -3,7 +3,7 @@
 //! * The nouns: [`Refund`], [`Transaction`], [`ProcessorConnection`], [`ApiKey`], [`RefundEvent`], and the small types they
 //!   are made of ([`Amount`], [`Currency`], [`Timestamp`], ids).
 //! * The operations of the HTTP API as structs ([`operations`]): what a server serves and a client sends, defined once.
-//! * With the feature `client` (default), `RefundKit`: a client for a running server.
+//! * With the feature `client` (default), `RefundKit`: a client for a running server, and `webhook`, its notifications.
 //! * With the feature `processors`, `processors::StripeProcessor`: Stripe refunds without a server.
 //!
 //! What does not live here: rules (what a refund may become, what is left of a payment), storage, and the server itself.
@@ -28,6 +28,10 @@ pub mod processors;
 pub mod refund;
 pub mod time;
 pub mod transaction;
+#[cfg(test)]
+mod vectors;
+#[cfg(feature = "client")]
+pub mod webhook;
 
 pub use api_key::{ApiKey, CreatedApiKey, Environment, Identity};
 #[cfg(feature = "client")]
@@ -47,3 +51,5 @@ pub use processors::{PaymentProcessor, StripeProcessor};
 pub use refund::{Failure, InitiatedBy, Refund, RefundReason, RefundStage, RefundStatus};
 pub use time::Timestamp;
 pub use transaction::{Transaction, TransactionId, TransactionRefund};
+#[cfg(feature = "client")]
+pub use webhook::{WebhookEvent, WebhookEventType};

@@ -8,6 +8,7 @@ use crate::{InitiatedBy, KeyId, RequestId, Timestamp};
 /// One call. Written behind the answer, so the last second may be lost in a crash; a refund's audit trail may not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct LogEntry {
     /// The request's id, as in its `Request-Id` header.
     pub id: RequestId,

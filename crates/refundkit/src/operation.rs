@@ -78,3 +78,20 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     /// What it answers.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send;
 }
+
+/// Gives an operation a method for each field that may be left out, so that it can be written in one expression and may grow.
+macro_rules! setters {
+    ($name:ident { $($field:ident: $type:ty,)+ }) => {
+        impl $name {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](", stringify!($name), "::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, value: $type) -> Self {
+                    self.$field = Some(value);
+                    self
+                }
+            )+
+        }
+    };
+}
+pub(crate) use setters;

@@ -16,6 +16,7 @@ pub const CURSOR_CHARACTERS_MAX: usize = 200;
 
 /// A page of a list, newest first unless the operation says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Page<T> {
     /// The objects.
     pub data: Vec<T>,
@@ -26,6 +27,7 @@ pub struct Page<T> {
 /// Where the next page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct PageInfo {
     /// Whether there is more.
     pub has_more: bool,

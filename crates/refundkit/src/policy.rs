@@ -8,6 +8,7 @@ use crate::{Currency, Timestamp};
 /// Whether a payment could be refunded now. It reserves and promises nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct PolicyDecision {
     /// Whether the amount asked about (or anything at all) could be refunded now.
     pub eligible: bool,

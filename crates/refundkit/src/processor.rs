@@ -62,6 +62,7 @@ pub struct ProcessorRefund {
 
 /// Where a processor says that a refund stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ReportedStatus {
     /// Executed; expected to arrive.
     Completed,
@@ -152,6 +153,7 @@ pub struct ProcessorError {
 
 /// What kind of trouble a processor error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ProcessorErrorKind {
     /// The processor has no such object.
     NotFound,

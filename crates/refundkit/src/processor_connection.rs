@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionId, Environment, Timestamp, refund::words};
+use crate::{ConnectionId, Environment, Timestamp, operation::setters, refund::words};
 
 words! {
     /// A payment processor.
@@ -28,6 +28,7 @@ words! {
 /// An organization's account at a processor, in one environment. The credential itself is never shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ProcessorConnection {
     /// The connection's id.
     pub id: ConnectionId,
@@ -56,6 +57,7 @@ pub struct ProcessorConnection {
 /// How refunds are made on Stripe Connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct StripeConnect {
     /// The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,4 +69,12 @@ pub struct StripeConnect {
     /// Whether the application fee is given back in proportion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_application_fee: Option<bool>,
+}
+
+setters! {
+    StripeConnect {
+        account: String,
+        reverse_transfer: bool,
+        refund_application_fee: bool,
+    }
 }

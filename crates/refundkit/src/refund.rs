@@ -11,6 +11,7 @@ use crate::{
 /// A refund: money on its way back to a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Refund {
     /// The refund's id in RefundKit.
     pub id: RefundId,
@@ -63,6 +64,7 @@ pub struct Refund {
 /// Why a refund failed, in the processor's words where it spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Failure {
     /// A code to match on: the processor's (`charge_already_refunded`, `expired_or_canceled_card`), or RefundKit's own
     /// (`refused` when the processor gave none, `canceled`, `not_executed`).
@@ -77,6 +79,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize, ::schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         #[schemars(inline)]
+        #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+ }
 
         impl $name {

@@ -66,6 +66,7 @@ impl JsonSchema for TransactionId {
 /// A payment as the processor has it at this moment, with what has been refunded of it and what is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Transaction {
     /// The id as the caller gave it.
     pub transaction_id: TransactionId,
@@ -98,6 +99,7 @@ pub struct Transaction {
 /// One refund of a payment, as the processor lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct TransactionRefund {
     /// The processor's id, null while the processor does not list it.
     pub external_refund_id: Option<String>,

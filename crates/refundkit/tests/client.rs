@@ -226,20 +226,18 @@ async fn every_input_travels_where_its_operation_says() {
     .await;
     let client = server.client();
 
-    let list = ListRefunds {
-        status: Some(RefundStatus::Pending),
-        created_after: Some("2026-02-22T10:30:00Z".parse().unwrap()),
-        limit: Limit::new(5),
-        ..ListRefunds::default()
-    };
+    let list = ListRefunds::default()
+        .status(RefundStatus::Pending)
+        .created_after("2026-02-22T10:30:00Z".parse().unwrap())
+        .limit(Limit::new(5).unwrap());
     client.refunds().list(&list).await.unwrap();
-    client.refunds().events(&ListRefundEvents { id: id(), limit: None, cursor: Cursor::new("abc.1") }).await.unwrap();
-    client.policies().check(&CheckPolicy { transaction_id: "ch_1".parse().unwrap(), amount: None }).await.unwrap();
+    client.refunds().events(&ListRefundEvents::new(id()).cursor(Cursor::new("abc.1").unwrap())).await.unwrap();
+    client.policies().check(&CheckPolicy::new("ch_1".parse().unwrap())).await.unwrap();
     client.refunds().cancel(id()).await.unwrap();
-    let get = GetTransaction { id: "ch_1".parse().unwrap(), processor: Some("stripe".parse().unwrap()) };
+    let get = GetTransaction::new("ch_1".parse().unwrap()).processor("stripe".parse().unwrap());
     client.send(&get).await.unwrap_err();
-    client.processors().disconnect_stripe(&DisconnectStripe { force: Some(true) }).await.unwrap_err();
-    let connect = ConnectStripe { secret_key: Some("sk_test_4242".to_owned().into()), ..ConnectStripe::default() };
+    client.processors().disconnect_stripe(&DisconnectStripe::default().force(true)).await.unwrap_err();
+    let connect = ConnectStripe::new("sk_test_4242");
     client.processors().connect_stripe(&connect).await.unwrap_err();
 
     let seen = server.seen();
@@ -298,7 +296,7 @@ async fn calls_have_different_keys_unless_the_caller_gives_one() {
     let server = Server::play([(); 4].map(|()| failed(422, "processor_error", false))).await;
     let client = server.client();
     for key in [None, None, Some("order-7"), Some("order-7")] {
-        let options = Options { idempotency_key: key.map(str::to_owned) };
+        let options = key.map_or_else(Options::default, |key| Options::default().idempotency_key(key));
         client.send_with(&create(), options).await.unwrap_err();
     }
     let seen = server.seen();
@@ -311,7 +309,7 @@ async fn calls_have_different_keys_unless_the_caller_gives_one() {
 async fn an_unusable_idempotency_key_is_refused_before_anything_is_sent() {
     let server = Server::play([]).await;
     for key in ["", "two words", "ünïque", "a\r\nb: c", &"k".repeat(256)] {
-        let options = Options { idempotency_key: Some(key.to_owned()) };
+        let options = Options::default().idempotency_key(key);
         let error = server.client().send_with(&create(), options).await.unwrap_err();
         assert_eq!((error.code, error.status_code), (ErrorCode::ValidationError, None), "{key:?}");
     }
@@ -361,7 +359,7 @@ async fn cancels_and_created_keys_are_sent_again_and_other_changes_are_not() {
     let client = server.client();
     client.refunds().cancel(id()).await.unwrap();
     let name = KeyName::new("ci").unwrap();
-    client.api_keys().create(&CreateApiKey { name, scope: Scope::Read }).await.unwrap();
+    client.api_keys().create(&CreateApiKey::new(name, Scope::Read)).await.unwrap();
 
     client.api_keys().revoke("key_01k9zzzzzzzzzzzzzzzzzzzzzz".parse().unwrap()).await.unwrap_err();
     client.processors().disconnect_stripe(&DisconnectStripe::default()).await.unwrap_err();

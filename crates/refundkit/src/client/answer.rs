@@ -187,3 +187,48 @@ fn not_understood(operation: &str, base_url: &Url, reason: &str) -> Error {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{client::retry::Retries, operations::GetRefund, vectors};
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Vector {
+        status: u16,
+        retry_after: Option<String>,
+        body: String,
+        code: ErrorCode,
+        retryable: bool,
+        in_doubt: bool,
+        repeated: bool,
+    }
+
+    #[test]
+    fn answers_that_are_no_success_mean_what_they_mean_everywhere() {
+        let base_url = Url::parse("http://127.0.0.1:8080").unwrap();
+        for vector in vectors::read::<Vector>("serverAnswers") {
+            let answer = Answer {
+                status_code: vector.status,
+                request_id: None,
+                replayed: false,
+                retry_after: vector.retry_after.map(|seconds| Duration::from_secs(seconds.parse().unwrap())),
+                body: vector.body.clone().into_bytes(),
+            };
+            let failure = answer.decode::<GetRefund>(&base_url).err().unwrap();
+            let error = &failure.error;
+            assert_eq!(
+                (error.code, error.retryable, error.status_code, failure.in_doubt),
+                (vector.code, vector.retryable, Some(vector.status), vector.in_doubt),
+                "{} {}",
+                vector.status,
+                vector.body
+            );
+            assert_eq!(Retries::new(1).wait_after(&failure).is_some(), vector.repeated, "{}", vector.body);
+            assert_eq!(Retries::new(0).wait_after(&failure), None);
+        }
+    }
+}

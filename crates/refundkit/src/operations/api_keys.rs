@@ -8,6 +8,7 @@ use crate::{ApiKey, CreatedApiKey, Effect, KeyId, Method, Operation, Page, Scope
 /// Lists the API keys of this environment that are not revoked, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListApiKeys {}
 
 impl Operation for ListApiKeys {
@@ -23,6 +24,7 @@ impl Operation for ListApiKeys {
 /// Makes an API key in the caller's environment. The key is shown this once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct CreateApiKey {
     /// What you call it, 1 to 100 characters.
     pub name: KeyName,
@@ -40,9 +42,17 @@ impl Operation for CreateApiKey {
     type Output = CreatedApiKey;
 }
 
+impl CreateApiKey {
+    /// Asks for a key of that name and scope.
+    pub const fn new(name: KeyName, scope: Scope) -> Self {
+        Self { name, scope }
+    }
+}
+
 /// Revokes an API key at once. The last admin key of an environment cannot be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct RevokeApiKey {
     /// The key's id (`key_…`).
     pub id: KeyId,
@@ -56,6 +66,13 @@ impl Operation for RevokeApiKey {
     const SCOPE: Scope = Scope::Admin;
     const EFFECT: Effect = Effect::WriteIdempotent;
     type Output = ApiKey;
+}
+
+impl RevokeApiKey {
+    /// Asks to revoke the key with this id.
+    pub const fn new(id: KeyId) -> Self {
+        Self { id }
+    }
 }
 
 /// The longest name of a key, in characters.

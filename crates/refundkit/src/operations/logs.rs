@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Effect, LogEntry, Method, Operation, Page, Scope,
+    operation::setters,
     page::{Cursor, Limit},
 };
 
 /// Lists the calls made to this organization and environment, newest first, with secrets redacted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListLogs {
     /// How many to a page, 1 to 100. Default 25.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,4 +30,11 @@ impl Operation for ListLogs {
     const SCOPE: Scope = Scope::Admin;
     const EFFECT: Effect = Effect::Read;
     type Output = Page<LogEntry>;
+}
+
+setters! {
+    ListLogs {
+        limit: Limit,
+        cursor: Cursor,
+    }
 }

@@ -8,6 +8,7 @@ use crate::{Effect, Identity, Method, Operation, Scope};
 /// Says whose key this is, where it works and what it may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct GetMe {}
 
 impl Operation for GetMe {

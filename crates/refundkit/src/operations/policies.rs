@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Effect, Method, Operation, PolicyDecision, Scope, transaction::TransactionId};
+use crate::{Amount, Effect, Method, Operation, PolicyDecision, Scope, operation::setters, transaction::TransactionId};
 
 /// Says whether a payment could be refunded now and how much of it. Reserves and promises nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct CheckPolicy {
     /// The payment: a Stripe charge (`ch_…`, `py_…`) or PaymentIntent (`pi_…`).
     pub transaction_id: TransactionId,
@@ -24,4 +25,17 @@ impl Operation for CheckPolicy {
     const SCOPE: Scope = Scope::Read;
     const EFFECT: Effect = Effect::Read;
     type Output = PolicyDecision;
+}
+
+impl CheckPolicy {
+    /// Asks about any amount of a payment.
+    pub const fn new(transaction_id: TransactionId) -> Self {
+        Self { transaction_id, amount: None }
+    }
+}
+
+setters! {
+    CheckPolicy {
+        amount: Amount,
+    }
 }

@@ -4,11 +4,15 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{Effect, Method, Operation, Page, ProcessorConnection, Scope, processor_connection::StripeConnect};
+use crate::{
+    Effect, Method, Operation, Page, ProcessorConnection, Scope, operation::setters,
+    processor_connection::StripeConnect,
+};
 
 /// Lists the processor connections of this environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListProcessors {}
 
 impl Operation for ListProcessors {
@@ -29,6 +33,7 @@ impl Operation for ListProcessors {
 /// with `conflict` unless `force` is true.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ConnectStripe {
     /// Stripe's secret or restricted key: `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`. Needed the first time.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
@@ -63,9 +68,25 @@ impl Operation for ConnectStripe {
     type Output = ProcessorConnection;
 }
 
+impl ConnectStripe {
+    /// Connects the account that this key belongs to, or replaces its key.
+    pub fn new(secret_key: impl Into<SecretString>) -> Self {
+        Self { secret_key: Some(secret_key.into()), ..Self::default() }
+    }
+}
+
+setters! {
+    ConnectStripe {
+        secret_key: SecretString,
+        connect: StripeConnect,
+        force: bool,
+    }
+}
+
 /// Tries the saved Stripe key with one harmless call and notes whether Stripe accepts it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct TestStripe {}
 
 impl Operation for TestStripe {
@@ -83,6 +104,7 @@ impl Operation for TestStripe {
 /// While refunds are open this is refused with `conflict` unless `force` is true.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct DisconnectStripe {
     /// Disconnect although refunds are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,4 +119,10 @@ impl Operation for DisconnectStripe {
     const SCOPE: Scope = Scope::Admin;
     const EFFECT: Effect = Effect::WriteIdempotent;
     type Output = ProcessorConnection;
+}
+
+setters! {
+    DisconnectStripe {
+        force: bool,
+    }
 }

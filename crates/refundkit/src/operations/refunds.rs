@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Amount, Currency, Effect, InitiatedBy, Metadata, Method, Operation, Page, ProcessorName, Refund, RefundEvent,
     RefundId, RefundReason, RefundStatus, Scope, Timestamp,
+    operation::setters,
     page::{Cursor, Limit, Offset},
     transaction::TransactionId,
 };
@@ -18,6 +19,7 @@ use crate::{
 /// is refused with `refund_already_processed` unless `allowDuplicate` is true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct CreateRefund {
     /// The payment: a Stripe charge (`ch_…`, `py_…`) or PaymentIntent (`pi_…`).
     pub transaction_id: TransactionId,
@@ -65,9 +67,20 @@ impl CreateRefund {
     }
 }
 
+setters! {
+    CreateRefund {
+        amount: Amount,
+        currency: Currency,
+        processor: ProcessorName,
+        metadata: Metadata,
+        allow_duplicate: bool,
+    }
+}
+
 /// Reads one refund: where it stands now and, when it failed, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct GetRefund {
     /// The refund's id (`ref_…`).
     pub id: RefundId,
@@ -83,9 +96,17 @@ impl Operation for GetRefund {
     type Output = Refund;
 }
 
+impl GetRefund {
+    /// Asks for the refund with this id.
+    pub const fn new(id: RefundId) -> Self {
+        Self { id }
+    }
+}
+
 /// Lists refunds that pass all the filters given, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListRefunds {
     /// Only refunds of this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,6 +160,24 @@ impl Operation for ListRefunds {
     type Output = Page<Refund>;
 }
 
+setters! {
+    ListRefunds {
+        status: RefundStatus,
+        processor: ProcessorName,
+        transaction_id: TransactionId,
+        reason: RefundReason,
+        initiated_by: InitiatedBy,
+        external_refund_id: TransactionId,
+        amount_min: Amount,
+        amount_max: Amount,
+        created_after: Timestamp,
+        created_before: Timestamp,
+        limit: Limit,
+        cursor: Cursor,
+        offset: Offset,
+    }
+}
+
 /// Takes a refund back, where that is still possible.
 ///
 /// A refund that was not sent yet is cancelled here. One that waits for the customer is cancelled at the processor; without an
@@ -146,6 +185,7 @@ impl Operation for ListRefunds {
 /// `refund_not_cancellable`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct CancelRefund {
     /// The refund's id (`ref_…`).
     pub id: RefundId,
@@ -161,9 +201,17 @@ impl Operation for CancelRefund {
     type Output = Refund;
 }
 
+impl CancelRefund {
+    /// Asks to take back the refund with this id.
+    pub const fn new(id: RefundId) -> Self {
+        Self { id }
+    }
+}
+
 /// Lists what happened to a refund, oldest first: what, when, by whom and through what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ListRefundEvents {
     /// The refund's id (`ref_…`).
     pub id: RefundId,
@@ -183,4 +231,18 @@ impl Operation for ListRefundEvents {
     const SCOPE: Scope = Scope::Read;
     const EFFECT: Effect = Effect::Read;
     type Output = Page<RefundEvent>;
+}
+
+impl ListRefundEvents {
+    /// Asks what happened to the refund with this id.
+    pub const fn new(id: RefundId) -> Self {
+        Self { id, limit: None, cursor: None }
+    }
+}
+
+setters! {
+    ListRefundEvents {
+        limit: Limit,
+        cursor: Cursor,
+    }
 }

@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Method, Operation, ProcessorName, Scope, Transaction, transaction::TransactionId};
+use crate::{
+    Effect, Method, Operation, ProcessorName, Scope, Transaction, operation::setters, transaction::TransactionId,
+};
 
 /// Reads a payment at its processor: what was captured, what is refunded, and what is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct GetTransaction {
     /// The payment: a Stripe charge (`ch_…`, `py_…`) or PaymentIntent (`pi_…`).
     pub id: TransactionId,
@@ -24,4 +27,17 @@ impl Operation for GetTransaction {
     const SCOPE: Scope = Scope::Read;
     const EFFECT: Effect = Effect::Read;
     type Output = Transaction;
+}
+
+impl GetTransaction {
+    /// Asks for a payment, at the processor that its id tells.
+    pub const fn new(id: TransactionId) -> Self {
+        Self { id, processor: None }
+    }
+}
+
+setters! {
+    GetTransaction {
+        processor: ProcessorName,
+    }
 }

@@ -11,14 +11,12 @@ use crate::{
 };
 
 fn request(transaction_id: &str) -> DirectRefundRequest {
-    DirectRefundRequest {
-        transaction_id: transaction_id.parse().unwrap(),
-        amount: Amount::new(2500).unwrap(),
-        currency: "usd".parse().unwrap(),
-        reason: RefundReason::ProductDefective,
-        metadata: Metadata::default(),
-        idempotency_key: None,
-    }
+    DirectRefundRequest::new(
+        transaction_id.parse().unwrap(),
+        Amount::new(2500).unwrap(),
+        "usd".parse().unwrap(),
+        RefundReason::ProductDefective,
+    )
 }
 
 fn paid() -> Step {
@@ -52,7 +50,7 @@ async fn an_unknown_charge_is_a_processor_error_in_stripes_words() {
 async fn a_refund_is_validated_then_made() {
     let server = ScriptedServer::start([paid(), json(200, REFUND)]).await;
     let metadata = Metadata::new([("order".to_owned(), MetadataValue::Integer(7))].into()).unwrap();
-    let made = processor(&server).process_refund(DirectRefundRequest { metadata, ..request("ch_1") }).await.unwrap();
+    let made = processor(&server).process_refund(request("ch_1").metadata(metadata)).await.unwrap();
     assert_eq!((made.external_refund_id.as_str(), made.status), ("re_1", RefundStatus::Completed));
     assert_eq!(made.processed_at.as_seconds(), 1_700_000_000);
     let post = &server.received()[1];
@@ -78,7 +76,9 @@ async fn what_must_not_be_refunded_is_not_sent() {
     let detail = error.processor.unwrap();
     assert_eq!((detail.code.as_deref(), detail.status_code), (Some("charge_already_refunded"), None));
     assert_eq!(refused(&processor, request("ch_1")).await.code, ErrorCode::ProcessorError);
-    let error = refused(&processor, DirectRefundRequest { currency: "eur".parse().unwrap(), ..request("ch_1") }).await;
+    let mut in_euro = request("ch_1");
+    in_euro.currency = "eur".parse().unwrap();
+    let error = refused(&processor, in_euro).await;
     assert_eq!((error.code, error.field.as_deref()), (ErrorCode::ValidationError, Some("currency")));
     assert_eq!(refused(&processor, request("ch_1")).await.code, ErrorCode::EnvironmentMismatch);
     assert!(server.received().iter().all(|request| request.method == "GET"));
@@ -87,8 +87,7 @@ async fn what_must_not_be_refunded_is_not_sent() {
     let error = refused(&processor, request("pm_card_visa")).await;
     assert_eq!((error.code, error.field.as_deref()), (ErrorCode::ValidationError, Some("transactionId")));
     assert!(error.hint.unwrap().contains("PaymentIntent"));
-    let error =
-        refused(&processor, DirectRefundRequest { idempotency_key: Some("a b".to_owned()), ..request("ch_1") }).await;
+    let error = refused(&processor, request("ch_1").idempotency_key("a b")).await;
     assert_eq!(error.field.as_deref(), Some("idempotencyKey"));
     assert_eq!(server.received().len(), asked, "nothing was asked for what is plainly wrong");
 }
@@ -96,7 +95,7 @@ async fn what_must_not_be_refunded_is_not_sent() {
 #[tokio::test]
 async fn an_unknown_outcome_says_so_and_names_the_key_to_repeat_with() {
     let server = ScriptedServer::start([paid(), Step::Hang]).await;
-    let keyed = DirectRefundRequest { idempotency_key: Some("mine-1".to_owned()), ..request("ch_1") };
+    let keyed = request("ch_1").idempotency_key("mine-1");
     let error = refused(&impatient(&server.base), keyed).await;
     assert_eq!((error.code, error.outcome_unknown, error.retryable), (ErrorCode::ProcessorError, true, false));
     assert_eq!(error.idempotency_key.as_deref(), Some("mine-1"));

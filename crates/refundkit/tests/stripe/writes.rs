@@ -30,11 +30,7 @@ fn unknown<T: std::fmt::Debug>(outcome: Outcome<T>) -> ProcessorError {
 #[tokio::test]
 async fn a_refund_is_sent_as_prepared_and_accepted_as_answered() {
     let server = ScriptedServer::start([json(200, REFUND)]).await;
-    let connect = StripeConnect {
-        account: Some("acct_1".to_owned()),
-        reverse_transfer: Some(true),
-        refund_application_fee: None,
-    };
+    let connect = StripeConnect::default().account("acct_1".to_owned()).reverse_transfer(true);
     let processor = builder(&server.base).connect(connect).build().unwrap();
     let Outcome::Accepted(refund) = processor.submit_refund(&prepared(&processor)).await else {
         panic!("not accepted")
@@ -70,7 +66,7 @@ async fn what_was_stored_is_sent_though_the_connection_changed_since() {
         body: "charge=ch_1&amount=2500".to_owned(),
         ..prepared(&processor(&server))
     };
-    let connect = StripeConnect { account: Some("acct_now".to_owned()), ..StripeConnect::default() };
+    let connect = StripeConnect::default().account("acct_now".to_owned());
     let processor = builder(&server.base).connect(connect).build().unwrap();
     assert!(matches!(processor.submit_refund(&stored).await, Outcome::Accepted(_)));
     let request = &server.received()[0];

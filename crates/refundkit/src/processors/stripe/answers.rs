@@ -199,7 +199,7 @@ fn currency(code: Option<String>) -> Option<Currency> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RefundId, RefundStatus};
+    use crate::{RefundId, RefundStatus, vectors};
 
     fn answer(body: &str) -> Answer {
         Answer { status: 200, body: body.as_bytes().to_vec(), ..Answer::default() }
@@ -215,16 +215,8 @@ mod tests {
 
     #[test]
     fn statuses_map_as_documented() {
-        for (word, status) in [
-            (Some("succeeded"), RefundStatus::Completed),
-            (Some("pending"), RefundStatus::Processing),
-            (Some("failed"), RefundStatus::Failed),
-            (Some("canceled"), RefundStatus::Failed),
-            (Some("requires_action"), RefundStatus::Pending),
-            (Some("invented_later"), RefundStatus::Pending),
-            (None, RefundStatus::Pending),
-        ] {
-            assert_eq!(reported_status(word.map(str::to_owned)).status(), status, "{word:?}");
+        for (word, status) in vectors::read::<(Option<String>, RefundStatus)>("stripeStatuses") {
+            assert_eq!(reported_status(word.clone()).status(), status, "{word:?}");
         }
         assert_eq!(reported_status(Some("new".to_owned())), ReportedStatus::Unrecognised("new".to_owned()));
     }

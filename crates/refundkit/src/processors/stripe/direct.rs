@@ -29,6 +29,7 @@ pub struct ValidatedTransaction {
 
 /// A refund to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectRefundRequest {
     /// The payment: a charge or a PaymentIntent.
     pub transaction_id: TransactionId,
@@ -42,6 +43,27 @@ pub struct DirectRefundRequest {
     pub metadata: Metadata,
     /// The key under which Stripe makes it once, 1 to 255 visible characters; one of its own where none is given.
     pub idempotency_key: Option<String>,
+}
+
+impl DirectRefundRequest {
+    /// A refund of that much of a payment, without metadata, under a key of its own.
+    pub fn new(transaction_id: TransactionId, amount: Amount, currency: Currency, reason: RefundReason) -> Self {
+        Self { transaction_id, amount, currency, reason, metadata: Metadata::default(), idempotency_key: None }
+    }
+
+    /// Stores these pairs with the refund at Stripe.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Has Stripe make it once under this key, 1 to 255 visible characters.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
 }
 
 /// A refund that Stripe made.

@@ -244,6 +244,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors;
     use ProcessorErrorKind as Kind;
 
     fn error(status: u16, body: &str) -> ProcessorError {
@@ -265,64 +266,33 @@ mod tests {
         error(status, &serde_json::json!({ "error": object }).to_string())
     }
 
-    /// Status, code, param, message, kind, part of the hint: one recorded error a line.
-    #[rustfmt::skip]
-    const RECORDED: &[(u16, &str, &str, &str, Kind, &str)] = &[
-        (404, "resource_missing", "id", "No such charge: 'ch_x'", Kind::NotFound, "Check the id"),
-        (400, "resource_missing", "charge", "No such charge: 'ch_x'", Kind::NotFound, "Check the id"),
-        (404, "resource_missing", "refund", "No such refund: 're_x'", Kind::NotFound, "Check the id"),
-        (400, "resource_missing", "payment_intent", "No such payment_intent: 'pi_x'", Kind::NotFound, "Check the id"),
-        (400, "", "", "One of the following params should be provided for this request: payment_intent or charge.", Kind::Refused, ""),
-        (400, "parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.", Kind::Refused, ""),
-        (400, "", "reason", "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer", Kind::Refused, ""),
-        (400, "charge_already_refunded", "", "Charge ch_x has already been refunded.", Kind::AlreadyRefunded, "Nothing is left"),
-        (400, "", "amount", "Refund amount ($40.00) is greater than unrefunded amount on charge ($30.00)", Kind::AmountTooLarge, "no more"),
-        (400, "", "amount", "Refund amount (¥40) is greater than unrefunded amount on charge (¥30)", Kind::AmountTooLarge, "no more"),
-        (400, "charge_disputed", "", "Charge ch_x has been charged back; cannot issue a refund.", Kind::Refused, "dispute"),
-        (400, "refund_disputed_payment", "", "Anything.", Kind::Refused, "dispute"),
-        (400, "charge_not_refundable", "", "Anything.", Kind::Refused, "another way"),
-        (400, "", "", "This uncaptured Charge was created by a PaymentIntent (pi_x). You must cancel the PaymentIntent", Kind::Refused, "cancel the PaymentIntent"),
-        (400, "", "", "This PaymentIntent (pi_x) does not have a successful charge to refund.", Kind::Refused, "No money was taken"),
-        (400, "", "", "Insufficient funds in your Stripe balance to refund this amount.", Kind::Refused, "Add funds"),
-        (400, "", "", "Canceling this refund is unsupported.", Kind::NotCancellable, "wait for the customer"),
-        (401, "", "", "Invalid API Key provided: sk_test_****Aso0", Kind::InvalidCredential, "does not accept"),
-        (401, "api_key_expired", "", "Expired API Key provided: rk_test_***123", Kind::InvalidCredential, "rolled or has expired"),
-        (401, "", "", "You did not provide an API key.", Kind::InvalidCredential, "does not accept"),
-        (403, "", "", "The provided key 'rk_...' does not have the required permissions for this endpoint on account 'acct_x'. Having the 'rak_charge_write' permission would allow this request to continue.", Kind::MissingPermission, "\"Charges and Refunds: Write\" (rak_charge_write)"),
-        (403, "", "", "Having the 'rak_payment_intent_read' permission would allow this", Kind::MissingPermission, "\"PaymentIntents: Read\""),
-        (403, "", "", "Having the 'rak_new_thing' permission would allow this", Kind::MissingPermission, "the permission rak_new_thing."),
-        (403, "account_invalid", "", "The provided key does not have access to account 'acct_x'", Kind::MissingPermission, "connected account"),
-        (404, "resource_missing", "id", "No such charge: 'ch_x'; a similar object exists in live mode, but a test mode key was used to make this request.", Kind::OtherMode, "is live"),
-        (404, "resource_missing", "id", "No such charge: 'ch_x'; a similar object exists in test mode, but a live mode key was used to make this request.", Kind::OtherMode, "test payment"),
-        (400, "", "", "Keys for idempotent requests can only be used with the same parameters they were first used with.", Kind::Refused, ""),
-        (402, "card_declined", "", "Your card was declined.", Kind::Refused, ""),
-        (409, "idempotency_key_in_use", "", "There is currently another in-progress request using this Idempotent Key", Kind::Unavailable, ""),
-        (424, "", "", "An external dependency failed.", Kind::Unavailable, ""),
-        (429, "lock_timeout", "", "This object cannot be accessed right now because another API request", Kind::RateLimited, ""),
-        (429, "rate_limit", "", "Request rate limit exceeded.", Kind::RateLimited, ""),
-        (500, "", "", "An unknown error occurred", Kind::Unavailable, ""),
-    ];
-
-    #[test]
-    fn every_recorded_error_keeps_its_words_and_gets_its_kind() {
-        for (status, code, param, message, kind, hint) in RECORDED {
-            let error = stripe_error(*status, code, param, message);
-            assert_eq!(error.kind, *kind, "{message}");
-            assert_eq!(error.detail.message, *message);
-            assert_eq!(error.detail.code.as_deref().unwrap_or_default(), *code, "{message}");
-            assert_eq!((error.detail.status_code, error.detail.request_id.as_deref()), (Some(*status), Some("req_1")));
-            let said = error.hint.unwrap_or_default();
-            assert!(said.contains(hint) && said.is_empty() == hint.is_empty(), "{message}: {said}");
-        }
+    #[derive(Deserialize)]
+    struct Recorded {
+        status: u16,
+        error: Option<serde_json::Value>,
+        body: Option<String>,
+        kind: String,
+        refusal: bool,
+        code: Option<String>,
+        message: String,
+        hint: Option<String>,
     }
 
     #[test]
-    fn a_lack_of_balance_is_told_by_its_message_code() {
-        let body = r#"{"error":{"type":"invalid_request_error","message_code":"insufficient_balance_for_refund",
-            "message":"Insufficient funds in your Stripe balance to refund this amount."}}"#;
-        let error = error(400, body);
-        assert_eq!(error.detail.code.as_deref(), Some("insufficient_balance_for_refund"));
-        assert_eq!((error.kind, error.hint.as_deref()), (Kind::Refused, Some(ADD_BALANCE)));
+    fn every_recorded_error_keeps_its_words_and_gets_its_kind() {
+        for recorded in vectors::read::<Recorded>("stripeErrors") {
+            let body = recorded.body.unwrap_or_else(|| serde_json::json!({ "error": recorded.error }).to_string());
+            let error = error(recorded.status, &body);
+            assert_eq!(
+                (format!("{:?}", error.kind), error.kind.is_refusal()),
+                (recorded.kind, recorded.refusal),
+                "{body}"
+            );
+            assert_eq!((error.detail.message, error.hint), (recorded.message, recorded.hint), "{body}");
+            assert_eq!((error.detail.name.as_str(), error.detail.code), ("stripe", recorded.code), "{body}");
+            let told = (error.detail.status_code, error.detail.request_id.as_deref());
+            assert_eq!(told, (Some(recorded.status), Some("req_1")));
+        }
     }
 
     #[test]
@@ -331,16 +301,6 @@ mod tests {
         let error = stripe_error(400, "", "", odd);
         assert_eq!(error.kind, Kind::Refused);
         assert!(is_odd_refusal_to_cancel(&error));
-    }
-
-    #[test]
-    fn what_is_not_stripes_error_is_not_taken_for_a_refusal() {
-        for body in ["", "<html>403 Forbidden</html>", "{}", r#"{"error":"forbidden"}"#, "null"] {
-            let error = error(403, body);
-            assert_eq!(error.kind, Kind::Unavailable, "{body}");
-            assert_eq!(error.detail.message, "Stripe's answer (HTTP 403) could not be read.");
-        }
-        assert_eq!(error(429, "slow down").kind, Kind::RateLimited);
     }
 
     #[test]
@@ -353,17 +313,8 @@ mod tests {
 
     #[test]
     fn whole_keys_are_hidden_and_masked_ones_stay() {
-        for (said, kept) in [
-            (
-                "Invalid API Key provided: sk_live_51Habc, sk_test_51Habc.",
-                "Invalid API Key provided: sk_live_***, sk_test_***.",
-            ),
-            ("key rk_live_51H_x and whsec_abc", "key rk_live_*** and whsec_***"),
-            ("sk_test_****Aso0", "sk_test_****Aso0"),
-            ("keys begin with sk_live_ or 'rk_...'", "keys begin with sk_live_ or 'rk_...'"),
-            ("nothing here", "nothing here"),
-        ] {
-            assert_eq!(scrub(said), kept);
+        for (said, kept) in vectors::read::<(String, String)>("scrubbed") {
+            assert_eq!(scrub(&said), kept);
         }
         assert_eq!(stripe_error(400, "", "", &"é".repeat(5000)).detail.message.chars().count(), MESSAGE_CHARACTERS_MAX);
     }

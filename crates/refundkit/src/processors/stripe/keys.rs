@@ -162,9 +162,41 @@ fn other_key(key: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors;
 
     fn refusal(key: &str) -> Error {
         StripeKey::parse(key).unwrap_err()
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Given {
+        key: String,
+        environment: Option<Environment>,
+        message: Option<String>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Destination {
+        key: String,
+        api_base: String,
+        allowed: bool,
+    }
+
+    #[test]
+    fn keys_are_known_by_their_form_and_sent_where_they_belong() {
+        for given in vectors::read::<Given>("stripeKeys") {
+            let (environment, message) = match StripeKey::parse(given.key.as_str()) {
+                Ok(key) => (Some(key.environment()), None),
+                Err(error) => (None, Some(error.message)),
+            };
+            assert_eq!((environment, message), (given.environment, given.message), "{}", given.key);
+        }
+        for given in vectors::read::<Destination>("stripeDestinations") {
+            let key = StripeKey::parse(given.key.as_str()).unwrap();
+            let allowed = parse_api_base(&given.api_base).and_then(|url| key.check_destination(&url)).is_ok();
+            assert_eq!(allowed, given.allowed, "{} {}", given.key, given.api_base);
+        }
     }
 
     #[test]

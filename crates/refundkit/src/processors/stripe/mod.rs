@@ -53,7 +53,7 @@ pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 /// refund without a RefundKit server:
 ///
 /// ```no_run
-/// use refundkit::{Amount, Metadata, RefundReason, StripeProcessor, processors::stripe::DirectRefundRequest};
+/// use refundkit::{Amount, RefundReason, StripeProcessor, processors::stripe::DirectRefundRequest};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let stripe = StripeProcessor::new("sk_test_your_stripe_secret_key")?;
@@ -62,14 +62,12 @@ pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 /// assert!(transaction.valid, "paid and not fully refunded");
 ///
 /// let refund = stripe
-///     .process_refund(DirectRefundRequest {
-///         transaction_id: transaction.transaction_id,
-///         amount: Amount::new(2500)?,
-///         currency: transaction.currency,
-///         reason: RefundReason::ProductDefective,
-///         metadata: Metadata::default(),
-///         idempotency_key: None,
-///     })
+///     .process_refund(DirectRefundRequest::new(
+///         transaction.transaction_id,
+///         Amount::new(2500)?,
+///         transaction.currency,
+///         RefundReason::ProductDefective,
+///     ))
 ///     .await?;
 /// println!("{} is {}", refund.external_refund_id, refund.status);
 /// # Ok(())

@@ -166,7 +166,7 @@ fn form(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Amount, Timestamp};
+    use crate::{Amount, Metadata, Timestamp, vectors};
 
     fn request(reason: RefundReason, metadata: &[(&str, &str)]) -> RefundRequest {
         RefundRequest {
@@ -181,22 +181,33 @@ mod tests {
 
     #[test]
     fn reasons_map_as_documented() {
-        for (reason, expected) in [
-            ("duplicate_charge", Some("duplicate")),
-            ("product_not_received", Some("requested_by_customer")),
-            ("product_defective", Some("requested_by_customer")),
-            ("wrong_product", Some("requested_by_customer")),
-            ("subscription_cancelled", None),
-            ("other", None),
-            ("customer_request", Some("requested_by_customer")),
-            ("sizing_issue", Some("requested_by_customer")),
-            ("item_not_as_described", Some("requested_by_customer")),
-            ("order_cancelled", Some("requested_by_customer")),
-            ("agent_error", None),
-            ("price_change", None),
-            ("return_window_closing", None),
-        ] {
-            assert_eq!(stripe_reason(reason.parse().unwrap()), expected, "{reason}");
+        let reasons = vectors::read::<(RefundReason, Option<String>)>("stripeReasons");
+        assert_eq!(reasons.len(), RefundReason::ALL.len());
+        for (reason, expected) in reasons {
+            assert_eq!(stripe_reason(reason), expected.as_deref(), "{reason}");
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Written {
+        charge: String,
+        amount: Amount,
+        reason: RefundReason,
+        metadata: Metadata,
+        body: String,
+    }
+
+    #[test]
+    fn refunds_are_written_as_everywhere() {
+        for written in vectors::read::<Written>("stripeBodies") {
+            let metadata = written.metadata.iter().map(|(key, value)| (key.to_owned(), value.to_string())).collect();
+            let request = RefundRequest {
+                charge: written.charge,
+                amount: written.amount,
+                metadata,
+                ..request(written.reason, &[])
+            };
+            assert_eq!(prepare_refund(&request, &StripeConnect::default()).body, written.body);
         }
     }
 

@@ -98,94 +98,106 @@ fn is_key_reused(answer: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde::Deserialize;
 
-    fn answered(status: u16, should_retry: Option<bool>, body: &str) -> Reply {
-        Reply::Answered(Answer { status, should_retry, body: body.as_bytes().to_vec(), ..Answer::default() })
+    use super::*;
+    use crate::vectors;
+
+    #[derive(Debug, Clone, Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Word(String),
+        #[serde(rename_all = "camelCase")]
+        Answer {
+            status: u16,
+            should_retry: Option<bool>,
+            retry_after_seconds: Option<u32>,
+            body: String,
+        },
+    }
+
+    fn reply(said: Said) -> Reply {
+        match said {
+            Said::Word(word) if word == "not_reached" => Reply::NotReached { message: "refused".to_owned() },
+            Said::Word(word) if word == "no_answer" => no_answer(),
+            Said::Word(word) => panic!("{word}"),
+            Said::Answer { status, should_retry, retry_after_seconds, body } => Reply::Answered(Answer {
+                status,
+                should_retry,
+                retry_after_seconds,
+                body: body.into_bytes(),
+                ..Answer::default()
+            }),
+        }
     }
 
     fn no_answer() -> Reply {
         Reply::NoAnswer { message: "cut".to_owned(), status: None, request_id: None }
     }
 
-    const REFUSAL: &str = r#"{"error":{"type":"invalid_request_error","message":"No."}}"#;
-    const KEY_REUSED: &str = r#"{"error":{"type":"idempotency_error","message":"Keys for idempotent requests"}}"#;
+    #[derive(Deserialize)]
+    struct Reaction {
+        reply: Said,
+        proof: String,
+        repeated: bool,
+    }
 
     #[test]
-    fn replies_prove_what_they_can() {
-        for (reply, expected) in [
-            (answered(200, None, "{}"), Proof::Executed),
-            (answered(400, None, REFUSAL), Proof::Refused),
-            (answered(401, None, REFUSAL), Proof::Refused),
-            (answered(402, None, REFUSAL), Proof::Refused),
-            (answered(403, None, REFUSAL), Proof::Refused),
-            (answered(404, None, REFUSAL), Proof::Refused),
-            (answered(400, None, KEY_REUSED), Proof::None),
-            (answered(403, None, "<html>"), Proof::None),
-            (answered(301, None, ""), Proof::None),
-            (answered(405, None, REFUSAL), Proof::None),
-            (answered(409, None, REFUSAL), Proof::None),
-            (answered(424, None, REFUSAL), Proof::None),
-            (answered(429, None, REFUSAL), Proof::NotExecuted),
-            (answered(500, None, REFUSAL), Proof::None),
-            (answered(503, None, ""), Proof::None),
-            (no_answer(), Proof::None),
-            (Reply::NotReached { message: String::new() }, Proof::NotExecuted),
-        ] {
+    fn replies_prove_what_they_can_and_are_repeated_where_that_is_safe() {
+        for reaction in vectors::read::<Reaction>("stripeReplies") {
+            let expected = match reaction.proof.as_str() {
+                "executed" => Proof::Executed,
+                "refused" => Proof::Refused,
+                "not_executed" => Proof::NotExecuted,
+                "none" => Proof::None,
+                other => panic!("{other}"),
+            };
+            let reply = reply(reaction.reply);
             assert_eq!(proof(&reply), expected, "{reply:?}");
+            assert_eq!(next_delay(&reply, 1, 100).is_some(), reaction.repeated, "{reply:?}");
         }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Ending {
+        reply: Said,
+        earlier_in_doubt: bool,
+        outcome: String,
     }
 
     #[test]
     fn doubt_is_sticky() {
-        let outcome_of = |reply, earlier_in_doubt| outcome(&Exchange { reply, earlier_in_doubt }, |_| Some(()));
-        assert!(matches!(outcome_of(answered(400, None, REFUSAL), false), Outcome::Refused(_)));
-        assert!(matches!(outcome_of(answered(400, None, REFUSAL), true), Outcome::Unknown(_)));
-        assert!(matches!(outcome_of(answered(429, None, REFUSAL), false), Outcome::NotExecuted(_)));
-        assert!(matches!(outcome_of(answered(429, None, REFUSAL), true), Outcome::Unknown(_)));
-        assert!(matches!(outcome_of(answered(200, None, "{}"), true), Outcome::Accepted(())));
-    }
-
-    #[test]
-    fn a_success_that_cannot_be_read_is_unknown() {
-        let exchange = Exchange { reply: answered(200, None, "garbage"), earlier_in_doubt: false };
-        assert!(matches!(outcome::<()>(&exchange, |_| None), Outcome::Unknown(_)));
-    }
-
-    #[test]
-    fn stripe_decides_about_repeats_where_it_says_so() {
-        for (reply, repeated) in [
-            (answered(200, Some(true), "{}"), false),
-            (answered(400, None, REFUSAL), false),
-            (answered(400, Some(true), REFUSAL), true),
-            (answered(400, Some(true), KEY_REUSED), false),
-            (answered(409, None, KEY_REUSED), true),
-            (answered(409, Some(false), KEY_REUSED), false),
-            (answered(424, None, REFUSAL), false),
-            (answered(429, None, REFUSAL), true),
-            (answered(429, Some(false), REFUSAL), false),
-            (answered(500, None, ""), true),
-            (answered(500, Some(false), ""), false),
-            (no_answer(), true),
-            (Reply::NotReached { message: String::new() }, true),
-        ] {
-            assert_eq!(next_delay(&reply, 1, 100).is_some(), repeated, "{reply:?}");
+        for ending in vectors::read::<Ending>("stripeOutcomes") {
+            let exchange = Exchange { reply: reply(ending.reply), earlier_in_doubt: ending.earlier_in_doubt };
+            let said = match outcome(&exchange, crate::processors::stripe::refund) {
+                Outcome::Accepted(_) => "accepted",
+                Outcome::Refused(_) => "refused",
+                Outcome::NotExecuted(_) => "not_executed",
+                Outcome::Unknown(_) => "unknown",
+            };
+            assert_eq!(said, ending.outcome, "{exchange:?}");
         }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Pause {
+        tries_made: u32,
+        jitter_percent: u32,
+        retry_after_seconds: Option<u32>,
+        ms: u64,
     }
 
     #[test]
     fn delays_double_up_to_a_limit_and_respect_a_short_retry_after() {
-        let delay = |tries, jitter| next_delay(&no_answer(), tries, jitter).unwrap().as_millis();
-        assert_eq!(
-            [delay(1, 100), delay(2, 100), delay(3, 100), delay(4, 100), delay(5, 100), delay(99, 100)],
-            [500, 1000, 2000, 4000, 5000, 5000]
-        );
-        assert_eq!(delay(1, 50), 250);
-        let limited = |seconds| {
-            let answer = Answer { status: 429, retry_after_seconds: Some(seconds), ..Answer::default() };
-            next_delay(&Reply::Answered(answer), 1, 100)
-        };
-        assert_eq!(limited(3), Some(Duration::from_secs(3)));
-        assert_eq!(limited(RETRY_AFTER_SECONDS_MAX + 1), None);
+        for pause in vectors::read::<Pause>("stripeDelays") {
+            let reply = match pause.retry_after_seconds {
+                None => no_answer(),
+                asked => Reply::Answered(Answer { status: 429, retry_after_seconds: asked, ..Answer::default() }),
+            };
+            let delay = next_delay(&reply, pause.tries_made, pause.jitter_percent);
+            assert_eq!(delay, Some(Duration::from_millis(pause.ms)));
+        }
     }
 }
