@@ -92,6 +92,8 @@ impl Installation {
 
     pub(super) fn variables(&self) -> Vec<(&str, &str)> {
         let own = [
+            // The same at every start, on whatever port.
+            ("REFUNDKIT_PUBLIC_URL", "https://refunds.example"),
             ("REFUNDKIT_LISTEN", "127.0.0.1:0"),
             ("REFUNDKIT_METRICS_LISTEN", "off"),
             ("REFUNDKIT_STRIPE_API_BASE", &self.sandbox.url),

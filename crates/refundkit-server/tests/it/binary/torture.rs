@@ -35,7 +35,7 @@ const CHARGES: usize = 40;
 /// What each charge is worth.
 const CHARGE: i64 = 10_000;
 /// How long everything may take to settle: a killed attempt counts as dead after a minute.
-const SETTLED_WITHIN: Duration = Duration::from_secs(240);
+const SETTLED_WITHIN: Duration = Duration::from_mins(4);
 
 /// An installation whose servers are killed.
 struct Rack {
