@@ -64,6 +64,8 @@ pub struct App {
     pub notified: Notify,
     /// Places for operations that run at the same time.
     pub places: Semaphore,
+    /// Places for notifications that are read at the same time: who sends them is not known yet.
+    pub notification_places: Semaphore,
     /// Whether requests are turned away because the process is ending.
     draining: AtomicBool,
 }
@@ -118,6 +120,7 @@ impl App {
             job_put: Arc::new(Notify::new()),
             notified: Notify::new(),
             places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
+            notification_places: Semaphore::new(limits::NOTIFICATIONS_READ_MAX),
             draining: AtomicBool::new(false),
         })
     }

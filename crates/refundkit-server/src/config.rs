@@ -28,7 +28,7 @@ pub struct Config {
     #[command(flatten)]
     pub stripe: StripeConfig,
 
-    /// How people, agents and Stripe reach this server, such as https://refunds.example.com; from the listener when nothing is said.
+    /// How people, agents and Stripe reach this server, such as `https://refunds.example.com`; from the listener when nothing is said.
     /// Requests to other hosts are refused at `/mcp`.
     #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,

@@ -18,6 +18,10 @@ pub const HEADER_READ_MAX: Duration = Duration::from_secs(15);
 pub const CONNECTIONS_MAX: usize = 8192;
 /// How long shutting down waits for connections: as long as an answer may take.
 pub const CONNECTIONS_WAIT_MAX: Duration = Duration::from_secs(12);
+/// How long a notification may take to arrive: Stripe sends it whole.
+pub const NOTIFICATION_READ_MAX: Duration = Duration::from_secs(10);
+/// How many notifications are read at once, from whoever sends them; more are answered 503, and come again.
+pub const NOTIFICATIONS_READ_MAX: usize = 32;
 /// How many requests are served at once; more are answered 503, so that memory stays bounded.
 pub const REQUESTS_AT_ONCE_MAX: usize = 1024;
 
@@ -132,6 +136,8 @@ pub const AGENT_METADATA_PAIRS_MAX: usize = 10;
 pub const AGENT_NAME_CHARACTERS_MAX: usize = 80;
 /// How long `refundkit mcp` waits to learn what its key may do, before it lists all tools. A client would not wait much longer.
 pub const AGENT_SCOPE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long `refundkit mcp` tries to get its last answers out when it ends.
+pub const AGENT_LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// How long an agent's client may keep the list of tools, in milliseconds: a key's scope never changes, tools do with a release.
 pub const AGENT_CACHE_MS: u64 = 300_000;
 

@@ -79,7 +79,7 @@ pub async fn apply(
     let applied = app
         .store
         .write(move |connection| {
-            Box::pin(async move { apply_within(connection, &shared, tenant, id, command, actor, claim).await })
+            Box::pin(async move { apply_within(connection, &shared, tenant, id, command, actor, claim, None).await })
         })
         .await?;
     Ok(announce(app, applied))
@@ -87,7 +87,12 @@ pub async fn apply(
 
 /// The same for what was read of several refunds in one call, a few in each transaction. What the rules reject is passed
 /// over: it changes nothing.
-pub async fn apply_all(app: &Arc<App>, tenant: Tenant, mut read: Vec<(RefundId, Command)>) -> Result<(), Error> {
+pub async fn apply_all(
+    app: &Arc<App>,
+    tenant: Tenant,
+    mut read: Vec<(RefundId, Command)>,
+    began_at: Timestamp,
+) -> Result<(), Error> {
     // In one order everywhere, so that two who record about the same refunds do not wait for each other for ever.
     read.sort_unstable_by_key(|(id, _)| *id);
     let mut read = read.into_iter();
@@ -98,7 +103,7 @@ pub async fn apply_all(app: &Arc<App>, tenant: Tenant, mut read: Vec<(RefundId, 
         }
         let shared = Arc::clone(app);
         let applied = app.store.write::<_, Error, _>(move |connection| {
-            Box::pin(async move { apply_each(connection, &shared, tenant, some).await })
+            Box::pin(async move { apply_each(connection, &shared, tenant, some, began_at).await })
         });
         for one in applied.await? {
             announce(app, one);
@@ -111,10 +116,11 @@ async fn apply_each(
     app: &App,
     tenant: Tenant,
     read: Vec<(RefundId, Command)>,
+    began_at: Timestamp,
 ) -> Result<Vec<Applied>, Error> {
     let mut applied = Vec::with_capacity(read.len());
     for (id, command) in read {
-        match apply_within(connection, app, tenant, id, command, system(), None).await {
+        match apply_within(connection, app, tenant, id, command, system(), None, Some(began_at)).await {
             Ok(one) => applied.push(one),
             Err(NotApplied::Rejected(rejection)) => tracing::error!(refund_id = %id, %rejection, "rejected"),
             Err(NotApplied::Failed(error)) => return Err(error),
@@ -141,6 +147,7 @@ fn announce(app: &App, applied: Applied) -> StoredRefund {
     applied.refund
 }
 
+#[expect(clippy::too_many_arguments, reason = "private, and each is a fact of its own")]
 async fn apply_within(
     connection: &mut Connection,
     app: &App,
@@ -149,10 +156,19 @@ async fn apply_within(
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
+    read_began_at: Option<Timestamp>,
 ) -> Result<Applied, NotApplied> {
     connection.lock(&Lock::Refund(id)).await?;
     let found = refunds::find(connection, tenant, id).await?;
     let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
+    if let (Command::Observed(copy), Some(began_at)) = (&command, read_began_at)
+        && refund.updated_at > began_at
+        && copy.status.status() != refund.state.status()
+    {
+        // The books moved while this was on its way: it may be older than they are, and proves nothing. A fresh look decides.
+        jobs::want(connection, tenant, id, app.env.now(), |asked_at| asked_at).await?;
+        return Ok(Applied { refund, alarm: None, wakes: true });
+    }
     let now = app.env.now();
     let (refused, only_asks) = (refusal(&command), matches!(command, Command::RequestCancel));
     let external_created_at = made_at_processor(&command);

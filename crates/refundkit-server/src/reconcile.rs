@@ -269,7 +269,9 @@ impl Comparison<'_> {
         if is_same(&before, &theirs) {
             return Ok(());
         }
-        progress::apply_all(self.app, self.tenant, vec![(id, Command::Observed(theirs.clone()))]).await?;
+        let read = vec![(id, Command::Observed(theirs.clone()))];
+        // Read a moment ago, for this.
+        progress::apply_all(self.app, self.tenant, read, self.app.env.now()).await?;
         let after = self.load(id).await?;
         let corrected = after.is_some_and(|after| is_same(&after, &theirs));
         let known_as = before.state.external_refund_id();

@@ -108,11 +108,13 @@ export class Transport {
   async list<T>(operation: Operation, ids: Record<string, string>, params: object, options?: RequestOptions): Promise<ListResponse<T>> {
     const got = await this.#send(operation, ids, params, options);
     if (got instanceof RefundKitError) return { ...failure(got), page: null };
-    return { ...(got.success as ApiSuccess<T[]>), page: got.page ?? { hasMore: false, nextCursor: null } };
+    if (!got.page) return { ...failure(new RefundKitError('network_error', `The answer to ${operation.path} is no list.`)), page: null };
+    return { ...(got.success as ApiSuccess<T[]>), page: got.page };
   }
 
   async *iterate<T>(operation: Operation, ids: Record<string, string>, params: object, options?: RequestOptions): AsyncGenerator<ApiResponse<T>, void, undefined> {
     let next: object = params;
+    const seen = new Set<string>();
     for (;;) {
       const { data, error, page, ...rest } = await this.list<T>(operation, ids, next, options);
       if (error) {
@@ -121,6 +123,12 @@ export class Transport {
       }
       for (const one of data) yield { data: one, error: null, ...rest } as ApiSuccess<T>;
       if (!page.hasMore || page.nextCursor === null) return;
+      // A cursor that comes again would go on for ever.
+      if (seen.has(page.nextCursor)) {
+        yield failure(new RefundKitError('network_error', `The pages of ${operation.path} begin again and do not end.`));
+        return;
+      }
+      seen.add(page.nextCursor);
       // A page is entered by counting or by its cursor, not both: after the first it is the cursor.
       next = { ...params, offset: undefined, cursor: page.nextCursor };
     }
@@ -200,7 +208,7 @@ export function understood(answer: Answer, host: string, operation: Pick<Operati
   if (error && typeof error['code'] === 'string' && typeof error['message'] === 'string') {
     return { error: serverError(error, statusCode, requestId), retryAfterMs, inDoubt: false };
   }
-  const usable = error === null && envelope?.data !== undefined && envelope.data !== null && statusCode >= 200 && statusCode < 300;
+  const usable = error === null && envelope !== undefined && isWellFormed(envelope) && statusCode >= 200 && statusCode < 300;
   if (usable) {
     const success = { data: envelope.data, error: null, statusCode, requestId, replayed: headers.get('idempotent-replayed') === 'true' };
     return { success, page: envelope.page };
@@ -209,6 +217,14 @@ export function understood(answer: Answer, host: string, operation: Pick<Operati
   const retryable = statusCode === 408 || statusCode === 429 || (statusCode >= 500 && statusCode <= 599);
   const hint = "Check that the base URL is RefundKit's, and what any proxy in between does.";
   return { error: new RefundKitError('network_error', message, { statusCode, requestId, retryable, hint }), retryAfterMs, inDoubt: true };
+}
+
+/** Whether there is an object, or a list with its page. */
+function isWellFormed({ data, page }: Envelope): boolean {
+  if (typeof data !== 'object' || data === null) return false;
+  if (!Array.isArray(data)) return page === undefined;
+  const cursor: unknown = page?.nextCursor;
+  return typeof page?.hasMore === 'boolean' && (cursor === null || typeof cursor === 'string');
 }
 
 function parse(body: string): Envelope | undefined {

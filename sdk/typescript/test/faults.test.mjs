@@ -133,3 +133,20 @@ test("trouble at Stripe ends in one refund that the server follows, and a 202 is
     assert.equal((await dev.refundsOf('ch_1SandboxPartlyRefunded')).filter((refund) => refund.amount === amount).length, 1, fault.kind);
   }
 });
+
+test('answers of another shape are errors, never exceptions, and pages that begin again end', async () => {
+  const answer = (body) => ({ answer: { status: 200, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } });
+  const again = { hasMore: true, nextCursor: 'same' };
+  const patient = { maxRetries: 0 };
+  road.next.push(answer({ data: { a: 1 }, error: null, page: again }));
+  assert.equal((await rk.refunds.list({}, patient)).error?.code, 'network_error');
+  road.next.push(answer({ data: { a: 1 }, error: null }));
+  assert.equal((await rk.refunds.list({}, patient)).error?.code, 'network_error');
+  road.next.push(answer({ data: 'x', error: null }));
+  assert.equal((await rk.refunds.waitUntilSettled('ref_01m830j91ge008w8013na1k0x4', { ...patient, maxWait: 1 })).error?.code, 'network_error');
+  road.next.push(answer({ data: [], error: null, page: again }), answer({ data: [], error: null, page: again }));
+  const results = [];
+  for await (const one of rk.refunds.iterate({}, patient)) results.push(one.error?.code);
+  assert.deepEqual(results, ['network_error']);
+  passed();
+});

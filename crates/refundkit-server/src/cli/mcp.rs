@@ -28,7 +28,12 @@ use rmcp::{
 use serde_json::Value;
 use tokio::{sync::OnceCell, time::timeout};
 
-use super::{ServerArgs, exit::Exit, output::note};
+use super::{
+    ServerArgs,
+    exit::Exit,
+    output::note,
+    stdio_lines::{self, Lines},
+};
 
 /// Speaks the Model Context Protocol on stdin and stdout, for an agent's client that starts it.
 ///
@@ -64,11 +69,14 @@ pub(crate) async fn run(McpArgs {}: McpArgs, server: &ServerArgs) -> anyhow::Res
         );
     }
     let there = There { settings: server.builder(), client: OnceCell::new() };
-    let (reader, writer) = stdio_pipes();
+    let (client, answers) = stdio_pipes();
+    let Lines { reader, writer, written } = stdio_lines::checked(client, answers);
     let transport = AsyncRwTransport::new_server(reader, writer).with_max_line_length(limits::BODY_BYTES_MAX);
     match Agents::new(there).serve(transport).await {
         Ok(running) => {
             running.waiting().await?;
+            // The last answers are out before the program ends.
+            let _ = timeout(limits::AGENT_LAST_WORDS_MAX, written).await;
             Ok(Exit::Done.into())
         }
         // Whoever started it has gone away before the first word.

@@ -31,6 +31,7 @@ mod sandbox;
 mod secret_input;
 mod serve;
 mod setup;
+mod stdio_lines;
 mod transactions;
 mod values;
 mod watch;
@@ -196,6 +197,16 @@ impl ServerArgs {
     }
 }
 
+/// The error about a wrong argument, without the value where that may hold a password: an address that is mistyped still does.
+pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if ["--database-url", "--to", "--master-key"].iter().any(|secret| argument.contains(secret)) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -209,6 +220,17 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistyped_database_address_does_not_show_its_password() {
+        for line in [
+            "refundkit serve --database-url postgress://u:secretpw@h/d",
+            "refundkit database copy --to mysql://u:secretpw@h/d",
+        ] {
+            let error = without_secrets(parse(line).unwrap_err()).render().to_string();
+            assert!(error.contains("expected") && !error.contains("secretpw"), "{error}");
+        }
     }
 
     #[test]

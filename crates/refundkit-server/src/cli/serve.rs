@@ -39,10 +39,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
             "a SQLite file has one server, which does everything: leave REFUNDKIT_ROLE out, or give several servers a PostgreSQL database with REFUNDKIT_DATABASE_URL"
         );
     }
-    let listener = listen(config.listen, "REFUNDKIT_LISTEN").await?;
     let _alone = server_lock::take(&config.data.database_url).map_err(|error| {
         advise(error, "A SQLite file has one server: stop that one, or give this one another database with REFUNDKIT_DATABASE_URL. Several servers can share a PostgreSQL database")
     })?;
+    let listener = listen(config.listen, "REFUNDKIT_LISTEN").await?;
     let address = listener.local_addr()?;
     let app = open(&config, address).await?;
     start_metrics(config.metrics_listen).await;

@@ -49,8 +49,9 @@ impl Handle for ConnectStripe {
         let hint = StripeKey::parse(secret_key.clone()).map_err(|error| wrong_key(&error))?.hint();
         let processor = processors::make(app, tenant, name, secret_key.clone(), connect.clone())?;
         let report = processor.verify_credentials().await.map_err(Error::from_processor)?;
+        let (tried_at, is_forced) = (app.env.now(), self.force == Some(true));
         if let Some(stored) = &before
-            && self.force != Some(true)
+            && !is_forced
         {
             refuse_a_stranger_to_open_refunds(context, stored, processor.as_ref()).await?;
         }
@@ -90,6 +91,11 @@ impl Handle for ConnectStripe {
                     let seen =
                         |stored: &Option<StoredConnection>| stored.as_ref().map(|stored| stored.connection.updated_at);
                     if seen(&now) != seen(&before) {
+                        return Err(processors::changed_meanwhile());
+                    }
+                    // A refund that was written down since was not among those that the new key was tried on.
+                    let id = stored.connection.id;
+                    if !is_forced && refunds::any_open_since(connection, tenant, id, tried_at).await? {
                         return Err(processors::changed_meanwhile());
                     }
                     Ok(connections::put(connection, tenant, &stored).await?)
@@ -195,17 +201,23 @@ async fn refuse_a_stranger_to_open_refunds(
     let open = {
         let mut connection = context.app.store.read().await?;
         let (tenant, id) = (context.caller.tenant, stored.connection.id);
-        refunds::list_open_external_ids(&mut connection, tenant, id, OPEN_REFUNDS_TRIED).await?
+        refunds::list_open(&mut connection, tenant, id, OPEN_REFUNDS_TRIED).await?
     };
-    for external_id in open {
-        if let Err(error) = processor.retrieve_refund(&external_id).await {
+    for refund in open {
+        // One without an id there is looked for as a worker would: among the refunds of its charge.
+        let read = match &refund.external_refund_id {
+            Some(external_id) => processor.retrieve_refund(external_id).await.map(drop),
+            None => processor.find_refund(&refund.charge, refund.id).await.map(drop),
+        };
+        if let Err(error) = read {
             if !error.kind.is_refusal() {
                 return Err(Error::from_processor(error));
             }
             let message = format!(
-                "This key cannot read the open refund {external_id}: does it belong to another Stripe account?"
+                "This key cannot read the open refund {}: does it belong to another Stripe account?",
+                refund.id
             );
-            return Err(Error::new(ErrorCode::Conflict, message).hint(
+            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(
                 "Use a key of the same account, wait until the open refunds have settled, or send `force: true`.",
             ));
         }

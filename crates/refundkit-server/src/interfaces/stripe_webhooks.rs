@@ -38,7 +38,8 @@ pub fn router() -> Router<Arc<App>> {
     Router::new().route("/webhooks/stripe/{connectionId}", post(receive))
 }
 
-async fn receive(
+/// Takes a notification: 200 once it is kept, 400 for one that is not believed, 404 for a connection that does not exist.
+pub async fn receive(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
     path: Result<Path<String>, PathRejection>,
@@ -104,10 +105,11 @@ async fn take(
     }
     let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
     let signature = signature.ok_or_else(|| not_believed(WebhookError::MalformedSignature))?;
-    let payload = read(body).await?;
-    let Ok(_place) = app.places.try_acquire() else {
-        return Err(Error::unavailable("The server is handling as many requests as it can.").into());
+    // Taken before anything of a stranger's is kept in memory. What is turned away comes again, or is found without it.
+    let Ok(_place) = app.notification_places.try_acquire() else {
+        return Err(Error::unavailable("The server is taking as many notifications as it can.").into());
     };
+    let payload = read(body).await?;
     let now = app.env.now();
     let event =
         webhook::verify(&payload, signature, &secrets, webhook::TOLERANCE_SECONDS, now).map_err(not_believed)?;
@@ -143,7 +145,7 @@ async fn find(app: &App, connection_id: Option<String>) -> Result<(Tenant, Store
 
 /// The body as it arrived, within bounds.
 async fn read(body: Body) -> Result<axum::body::Bytes, Refused> {
-    let reading = timeout(limits::BODY_READ_MAX, to_bytes(body, limits::NOTIFICATION_BYTES_MAX)).await;
+    let reading = timeout(limits::NOTIFICATION_READ_MAX, to_bytes(body, limits::NOTIFICATION_BYTES_MAX)).await;
     let cut = || Refused::new("cut", Error::validation("", "The body did not arrive whole, or not in time."));
     reading.map_err(|_| cut())?.map_err(|error| {
         let cause = std::error::Error::source(&error);

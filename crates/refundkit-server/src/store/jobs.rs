@@ -192,7 +192,8 @@ pub async fn claim_looks(
     take_looks(connection, connection_id, &wanted, now, leased_until).await
 }
 
-/// Takes these looks and what else lies between them and may be looked at, in one statement. Answers those that were free.
+/// Takes these looks and what else lies between them and may be looked at. Answers those that were free, as they were before: rows
+/// that another instance is taking at this moment are passed over, so that two never wait for each other in a circle.
 async fn take_looks(
     connection: &mut Connection,
     connection_id: ConnectionId,
@@ -200,26 +201,33 @@ async fn take_looks(
     now: Timestamp,
     leased_until: Timestamp,
 ) -> Result<Vec<Look>, StoreError> {
-    const BETWEEN: &str = "UPDATE jobs SET run_at = $5, look_from = $5, wanted_at = NULL
+    const BETWEEN: &str = "SELECT refund_id, run_at, look_from, external_created_at FROM jobs
         WHERE kind = 'poll' AND connection_id = $1 AND external_created_at >= $2 AND external_created_at <= $3
-            AND look_from <= $4
-        RETURNING refund_id, external_created_at";
+            AND look_from <= $4";
     const ONE: &str = "UPDATE jobs SET run_at = $3, look_from = $3, wanted_at = NULL
-        WHERE refund_id = $1 AND look_from <= $2 RETURNING refund_id, external_created_at";
+        WHERE refund_id = $1 AND look_from <= $2 RETURNING refund_id";
     let places = || wanted.iter().filter_map(|look| look.external_created_at);
-    // One that came between the choice and the taking is due now, for all that is known.
-    let read = |row: &Row<'_>| {
-        let (refund_id, external_created_at) =
-            (row.parse("refund_id")?, row.optional_timestamp("external_created_at")?);
-        let before = wanted.iter().find(|look| look.refund_id == refund_id).copied();
-        Ok(before.unwrap_or(Look { refund_id, run_at: now, look_from: now, external_created_at }))
-    };
     match (places().min(), places().max(), wanted) {
         (Some(oldest), Some(newest), _) => {
-            let params = params![connection_id, oldest, newest, now, leased_until];
-            connection.fetch_all(BETWEEN, params, read).await
+            let free = [BETWEEN, connection.taking_free_rows()].concat();
+            let taken = connection.fetch_all(&free, params![connection_id, oldest, newest, now], look).await?;
+            let update = [
+                "WITH free AS MATERIALIZED (SELECT refund_id FROM jobs
+                WHERE kind = 'poll' AND connection_id = $1 AND external_created_at >= $2 AND external_created_at <= $3
+                    AND look_from <= $4",
+                connection.taking_free_rows(),
+                ") UPDATE jobs SET run_at = $5, look_from = $5, wanted_at = NULL
+                WHERE refund_id IN (SELECT refund_id FROM free)",
+            ]
+            .concat();
+            connection.execute(&update, params![connection_id, oldest, newest, now, leased_until]).await?;
+            Ok(taken)
         }
-        (_, _, [first, ..]) => connection.fetch_all(ONE, params![first.refund_id, now, leased_until], read).await,
+        (_, _, [first, ..]) => {
+            let params = params![first.refund_id, now, leased_until];
+            let taken: Option<RefundId> = connection.fetch_optional(ONE, params, |row| row.parse("refund_id")).await?;
+            Ok(taken.map(|_| *first).into_iter().collect())
+        }
         _ => Ok(Vec::new()),
     }
 }

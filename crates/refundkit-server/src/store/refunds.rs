@@ -313,23 +313,54 @@ impl<'a> Filtered<'a> {
     }
 }
 
-/// Lists some of a connection's open refunds that the processor has (up to `limit` of each status), by its ids: to try whether a new key can read them.
-pub async fn list_open_external_ids(
+/// An open refund, as far as it takes to ask a processor for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRefund {
+    /// Its id.
+    pub id: RefundId,
+    /// The charge.
+    pub charge: String,
+    /// Its id at the processor, where that is known.
+    pub external_refund_id: Option<String>,
+}
+
+/// Lists some of a connection's open refunds (up to `limit` of each status), sent or not: to try whether a new key can read them.
+pub async fn list_open(
     connection: &mut Connection,
     tenant: Tenant,
     connection_id: ConnectionId,
     limit: u32,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<OpenRefund>, StoreError> {
     // One status at a time: with both in one statement the database walks all refunds of the tenant.
-    const SQL: &str = "SELECT external_refund_id FROM refunds
-        WHERE organization_id = $1 AND environment = $2 AND connection_id = $3
-            AND status = $4 AND external_refund_id IS NOT NULL LIMIT $5";
+    const SQL: &str = "SELECT id, external_transaction_id, external_refund_id FROM refunds
+        WHERE organization_id = $1 AND environment = $2 AND connection_id = $3 AND status = $4 LIMIT $5";
     let mut found = Vec::new();
     for status in [RefundStatus::Processing, RefundStatus::Pending] {
         let params = params![tenant.organization_id, tenant.environment, connection_id, status, limit];
-        found.extend(connection.fetch_all(SQL, params, |row| row.text("external_refund_id")).await?);
+        let open = connection.fetch_all(SQL, params, |row| {
+            Ok(OpenRefund {
+                id: row.parse("id")?,
+                charge: row.text("external_transaction_id")?,
+                external_refund_id: row.optional_text("external_refund_id")?,
+            })
+        });
+        found.extend(open.await?);
     }
     Ok(found)
+}
+
+/// Whether a refund was written down through a connection since a time, and is open.
+pub async fn any_open_since(
+    connection: &mut Connection,
+    tenant: Tenant,
+    connection_id: ConnectionId,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM refunds
+        WHERE organization_id = $1 AND environment = $2 AND connection_id = $3
+            AND status IN ('pending', 'processing') AND created_at >= $4) AS found";
+    let params = params![tenant.organization_id, tenant.environment, connection_id, since];
+    connection.fetch_one(SQL, params, |row| Ok(row.integer("found")? == 1)).await
 }
 
 /// Whether any refund of a connection is open, sent or not.

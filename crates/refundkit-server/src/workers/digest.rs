@@ -89,7 +89,11 @@ async fn digest(app: &Arc<App>, places: &Arc<Semaphore>) -> Result<Duration, Err
     let judged: Vec<_> = judged.buffer_unordered(limits::NOTIFICATIONS_AT_ONCE_MAX).collect().await;
     let mut to_ask = Vec::new();
     for judged in judged {
-        to_ask.extend(judged?);
+        match judged {
+            Ok(event) => to_ask.extend(event),
+            // The others need not wait for this one's trouble: it comes again when its lease lapses.
+            Err(error) => tracing::error!(%error, "a notification could not be digested"),
+        }
     }
     // Whatever was brought forward is due now.
     app.job_put.notify_one();
@@ -133,6 +137,8 @@ async fn digest_one(
 
 /// How long an event is put off that is about a refund we are just making or do not know yet, or for which there is no place.
 const OVERTAKEN_MS: i64 = 2_000;
+/// How long news wait whose refund the processor refuses to show: until somebody has mended the key.
+const REFUSED_MS: i64 = 15 * 60 * 1000;
 
 async fn judge(
     connection: &mut Connection,
@@ -197,7 +203,8 @@ async fn judge_charge(
         Err(error) => return Err(error),
     };
     let mut outcome = if own.is_empty() { FOREIGN } else { AGREES };
-    for one in own.into_iter().filter(|own| is_open(own.status)) {
+    // Oldest first, as everybody who locks several refunds does.
+    for one in own.into_iter().rev().filter(|own| is_open(own.status)) {
         let Some(refund) = refunds::find(connection, event.tenant, one.id).await? else { continue };
         if matches!(refund.state, State::Submitting { .. }) {
             return Ok(Verdict::Later(now.plus_millis(OVERTAKEN_MS)));
@@ -249,7 +256,7 @@ async fn ask(app: &Arc<App>, event: ProcessorEvent) -> Result<(), Error> {
             };
             match found {
                 Some(refund) => {
-                    progress::apply_all(app, tenant, vec![(refund.id, Command::Observed(copy))]).await?;
+                    progress::apply_all(app, tenant, vec![(refund.id, Command::Observed(copy))], now).await?;
                     LOOKED
                 }
                 None => FOREIGN,
@@ -259,7 +266,12 @@ async fn ask(app: &Arc<App>, event: ProcessorEvent) -> Result<(), Error> {
             let until = app.budgets.back_off(id, tenant.environment, error.retry_after_ms, now);
             return put_off(app, event, until).await;
         }
-        Err(error) if error.kind.is_refusal() => NOT_SHOWN,
+        Err(error) if error.kind == ProcessorErrorKind::NotFound => NOT_SHOWN,
+        // A key that is being replaced, a right that is missing: the news waits until the refund can be read.
+        Err(error) if error.kind.is_refusal() => {
+            super::poll::note_refused_credential(app, tenant, id, &error).await?;
+            return put_off(app, event, now.plus_millis(REFUSED_MS)).await;
+        }
         Err(_) => return put_off(app, event, app.schedule.news_again_at(now)).await,
     };
     ::metrics::counter!(metrics::NOTIFICATIONS_DIGESTED, "outcome" => outcome).increment(1);

@@ -98,8 +98,8 @@ fn as_gauge(count: i64) -> f64 {
     count as f64
 }
 
-/// Does what is next for a refund.
-async fn work(app: &Arc<App>, job: &ClaimedJob) -> Result<(), Error> {
+/// Does what is next for a refund. It may be done twice, at once or later: what it does follows from the refund's state.
+pub async fn work(app: &Arc<App>, job: &ClaimedJob) -> Result<(), Error> {
     let refund = {
         let mut connection = app.store.read().await?;
         refunds::find(&mut connection, job.tenant, job.refund_id).await?

@@ -101,7 +101,14 @@ pub async fn start_due(app: &Arc<App>, places: &Arc<Semaphore>) -> Result<Durati
         let claimed = app.store.write::<_, StoreError, _>(move |connection| {
             Box::pin(async move { jobs::claim_looks(connection, due.id, now, leased_until, most).await })
         });
-        let claimed = claimed.await?;
+        let claimed = match claimed.await {
+            Ok(claimed) => claimed,
+            // The others need not wait for this one's trouble.
+            Err(error) => {
+                tracing::error!(connection_id = %due.id, %error, "looks could not be claimed");
+                continue;
+            }
+        };
         rest = Duration::ZERO;
         let worker = Arc::clone(app);
         app.tasks.spawn(async move {
@@ -130,7 +137,13 @@ impl Watched {
     }
 }
 
-async fn look(app: &Arc<App>, due: DueConnection, claimed: Vec<Look>, leased_until: Timestamp) -> Result<(), Error> {
+/// Looks at refunds that were claimed together. It may be done twice: a look changes nothing at the processor.
+pub async fn look(
+    app: &Arc<App>,
+    due: DueConnection,
+    claimed: Vec<Look>,
+    leased_until: Timestamp,
+) -> Result<(), Error> {
     if claimed.is_empty() {
         return Ok(());
     }
@@ -208,6 +221,7 @@ impl Batch<'_> {
             ..RefundQuery::default()
         };
         ::metrics::counter!(metrics::BACKGROUND_CALLS, "kind" => "list").increment(1);
+        let began_at = self.app.env.now();
         let page = match self.processor.list_refunds(&query).await {
             Ok(page) => page,
             Err(error) => return self.not_answered(open, error).await,
@@ -236,7 +250,7 @@ impl Batch<'_> {
         }
         self.app.densities.note(self.due.id, asked, read.len());
         self.app.budgets.answered(self.due.id);
-        progress::apply_all(self.app, self.due.tenant, read).await?;
+        progress::apply_all(self.app, self.due.tenant, read, began_at).await?;
         Ok(Left::Open(left))
     }
 
@@ -250,11 +264,12 @@ impl Batch<'_> {
             return Err(Error::internal(format!("{} is watched and has no id at the processor", refund.id)));
         };
         ::metrics::counter!(metrics::BACKGROUND_CALLS, "kind" => "look").increment(1);
+        let began_at = self.app.env.now();
         match self.processor.retrieve_refund(external_id).await {
             Ok(copy) => {
                 self.app.budgets.answered(self.due.id);
                 let read = vec![(refund.id, Command::Observed(copy))];
-                progress::apply_all(self.app, self.due.tenant, read).await?;
+                progress::apply_all(self.app, self.due.tenant, read, began_at).await?;
                 Ok(Left::Open(open))
             }
             Err(error) if error.kind == ProcessorErrorKind::RateLimited => {
@@ -281,7 +296,7 @@ impl Batch<'_> {
         let (due, early): (Vec<_>, Vec<_>) = open.into_iter().partition(|watched| watched.look.run_at <= now);
         let failed =
             due.into_iter().map(|watched| (watched.refund.id, Command::ObserveFailed(error.clone()))).collect();
-        progress::apply_all(self.app, self.due.tenant, failed).await?;
+        progress::apply_all(self.app, self.due.tenant, failed, now).await?;
         Ok(Left::Open(early))
     }
 

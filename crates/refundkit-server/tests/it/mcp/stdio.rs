@@ -116,6 +116,24 @@ async fn a_line_that_is_too_long_or_no_message_does_not_end_it() {
     });
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_amount_that_is_named_twice_refunds_nothing() {
+    let stage = Stage::new().await;
+    let variables = [("REFUNDKIT_BASE_URL", stage.url.as_str()), ("REFUNDKIT_API_KEY", &stage.admin_key)];
+    let mut program = Program::start(&variables);
+    let hello = json!({ "protocolVersion": OLD, "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+    let answer = tokio::task::block_in_place(|| {
+        program.ask(&json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello }));
+        program.tell(
+            r#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"refundkit_process_refund","arguments":{"transactionId":"ch_1SandboxYen","amount":61,"amount":6100,"reason":"other"}}}"#,
+        );
+        program.hear()
+    });
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32700), &json!(null)), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("amount"), "{answer}");
+    assert_eq!(stage.refunded_at_stripe("ch_1SandboxYen").await, (0, 0));
+}
+
 /// A way to the server on which every answer to a create is lost after the server has given it.
 async fn losing_answers(stage: &Stage) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

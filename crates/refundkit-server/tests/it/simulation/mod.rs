@@ -8,12 +8,14 @@
 //! * `life`: one life of the server's process, from start to death or end.
 //! * `stripe`: the sandbox's model as a carrier of requests.
 //! * `caller`: who asks for refunds, and what they were told.
+//! * `twice`: workers that do every job twice.
 //! * `verdict`: what must hold at the end.
 
 mod caller;
 mod life;
 mod story;
 mod stripe;
+mod twice;
 mod verdict;
 
 use std::{

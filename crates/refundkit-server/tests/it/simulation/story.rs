@@ -1,15 +1,23 @@
 //! One story: its charges, callers, accidents and lives, all drawn from its seed.
 
 use std::{
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::HeaderMap,
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use refundkit::{ConnectionStatus, Environment, OrganizationId, ProcessorConnection, ProcessorName, Timestamp};
-use refundkit_sandbox::{DEV_SECRET_KEY, Fault, FaultPlan, Method, Model, Request, World};
+use refundkit_sandbox::{
+    DEV_SECRET_KEY, DeliveryOutcome, Fault, FaultPlan, Method, Model, Request, WebhookFault, World,
+};
 use refundkit_server::{
+    app::App,
+    interfaces::stripe_webhooks,
     processors,
     store::{
         StoreError, Tenant, connections,
@@ -23,8 +31,8 @@ use serde_json::json;
 
 use super::{
     caller::{self, Ask, Ears},
-    life::{Dangers, Life},
-    verdict,
+    life::{Clock, Dangers, Life},
+    twice, verdict,
 };
 
 /// When stories begin.
@@ -63,11 +71,15 @@ impl Told {
 /// Everything that outlives a process.
 struct Stage<'a> {
     seed: u64,
-    path: &'a Path,
+    path: &'a std::path::Path,
     model: Arc<Mutex<Model>>,
     asks: Arc<Mutex<Vec<Ask>>>,
     ears: Arc<Mutex<Ears>>,
     now: Timestamp,
+    /// Whether Stripe's notifications arrive; polling finds everything without them.
+    has_news: bool,
+    /// Whether every job is done twice.
+    does_twice: bool,
 }
 
 /// Tells a story; says what went wrong in it, if anything did.
@@ -81,6 +93,8 @@ pub(crate) fn tell(seed: u64) -> Result<Told, String> {
         asks: Arc::new(Mutex::new(asks(&mut random))),
         ears: Arc::default(),
         now: BEGINNING,
+        has_news: random.random_bool(0.6),
+        does_twice: random.random_bool(0.3),
     };
     stage.live(0, Dangers::default(), Life::set_up);
     let mut deaths = 0;
@@ -197,10 +211,24 @@ impl Stage<'_> {
         let plan = FaultPlan {
             requests_per_mille: *[0, 100, 300, 700].choose(random).unwrap(),
             faults,
-            webhooks_per_mille: 0,
-            webhook_faults: Vec::new(),
+            webhooks_per_mille: *[0, 200, 600].choose(random).unwrap(),
+            webhook_faults: vec![
+                WebhookFault::Duplicate,
+                WebhookFault::Late { ms: 40_000 },
+                WebhookFault::Reordered,
+                WebhookFault::Dropped,
+            ],
         };
         self.control("/_sandbox/fault_plan", &serde_json::to_value(plan).unwrap());
+    }
+
+    /// Has the model tell of everything at this path; answers the secret that it signs with.
+    fn register_webhooks(&self, path: &str) -> String {
+        let body = format!("url=https://refunds.example{path}&enabled_events[]=*");
+        let request = Request::new(Method::Post, "/v1/webhook_endpoints", body).with_api_key(DEV_SECRET_KEY);
+        let answer = self.model.lock().unwrap().apply(&request, self.now.as_millis());
+        let endpoint: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        endpoint["secret"].as_str().unwrap_or_else(|| panic!("{endpoint}")).to_owned()
     }
 
     /// Does at Stripe what no API request does. It may be impossible (nothing left to refund): then nothing happens.
@@ -244,9 +272,11 @@ impl Stage<'_> {
 
 impl Life {
     /// The first life writes down whose refunds these are.
-    async fn set_up(&self, _: &Stage<'_>) {
+    async fn set_up(&self, stage: &Stage<'_>) {
         let (app, now) = (&self.app, self.app.env.now());
         let id = app.env.new_connection_id();
+        let webhook_secret = SecretString::from(stage.register_webhooks(&format!("/webhooks/stripe/{id}")));
+        let sealed_webhook_secret = app.vault.seal(&app.env, &processors::webhook_binding(id), &webhook_secret);
         let secret_key = SecretString::from(DEV_SECRET_KEY);
         let sealed_secret_key = app.vault.seal(&app.env, &processors::binding(id), &secret_key).unwrap();
         let stored = StoredConnection {
@@ -264,7 +294,7 @@ impl Life {
                 updated_at: now,
             },
             sealed_secret_key,
-            webhook_secrets: WebhookSecrets::default(),
+            webhook_secrets: WebhookSecrets { sealed: Some(sealed_webhook_secret.unwrap()), before: None },
         };
         let written: Result<(), StoreError> = app
             .store
@@ -280,7 +310,15 @@ impl Life {
 
     /// Works until the plan is over: whoever has no answer yet asks (again), the workers run, people act at Stripe.
     async fn work(&self, stage: &Stage<'_>, plan: &Plan) {
-        tokio::spawn(workers::run(Arc::clone(&self.app)));
+        if stage.does_twice {
+            tokio::spawn(twice::run(Arc::clone(&self.app)));
+        } else {
+            tokio::spawn(workers::run(Arc::clone(&self.app)));
+        }
+        tokio::spawn(workers::digest::run(Arc::clone(&self.app)));
+        if stage.has_news {
+            tokio::spawn(bring_news(Arc::clone(&self.app), Arc::clone(&stage.model), self.clock));
+        }
         let unanswered: Vec<(usize, Duration)> = {
             let asks = stage.asks.lock().unwrap();
             asks.iter().enumerate().filter(|(_, ask)| !ask.answered).map(|(place, ask)| (place, ask.at)).collect()
@@ -300,6 +338,30 @@ impl Life {
             });
         }
         tokio::time::sleep(plan.lasts).await;
+    }
+}
+
+/// Brings what the model has to tell to the server's door, and tells the model how that went.
+async fn bring_news(app: Arc<App>, model: Arc<Mutex<Model>>, clock: Clock) {
+    loop {
+        let next = {
+            let mut model = model.lock().unwrap();
+            model.advance(clock.now_ms());
+            model.next_due_at_ms()
+        };
+        let wait_ms = next.map_or(60_000, |next| (next - clock.now_ms()).clamp(200, 60_000));
+        tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
+        let due = model.lock().unwrap().take_due_deliveries(clock.now_ms());
+        for delivery in due {
+            let path = delivery.url.rsplit('/').next().unwrap().to_owned();
+            let mut headers = HeaderMap::new();
+            headers.insert("stripe-signature", delivery.signature.parse().unwrap());
+            let id = Extension(app.env.new_request_id());
+            let app = State(Arc::clone(&app));
+            let answer = stripe_webhooks::receive(app, id, Ok(Path(path)), headers, delivery.body.into()).await;
+            let outcome = if answer.status() == 200 { DeliveryOutcome::Delivered } else { DeliveryOutcome::Failed };
+            model.lock().unwrap().record_delivery(&delivery.id, outcome, clock.now_ms());
+        }
     }
 }
 

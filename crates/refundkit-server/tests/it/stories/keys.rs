@@ -80,6 +80,27 @@ async fn stripe_keys_of_the_wrong_kind_are_refused_in_words_that_help() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refund_of_unknown_outcome_keeps_its_account_too() {
+    let stage = Stage::new().await;
+    let lost = FaultRule { times: 3, ..FaultRule::once(StripeMethod::Post, "/v1/refunds", Fault::DropAfterEffect) };
+    stage.fault(&lost).await;
+    // Nothing looks for it while the account is changed.
+    let unreadable =
+        FaultRule { times: 50, ..FaultRule::once(StripeMethod::Get, "/v1/refunds", Fault::DropBeforeEffect) };
+    let answer = stage.create("ch_1SandboxFirstRefund", 777).await;
+    assert_eq!(answer.data(202)["stage"], "outcome_unknown");
+    stage.fault(&unreadable).await;
+    let other_account = json!({ "connect": { "account": refundkit_sandbox::DEV_CONNECTED_ACCOUNT } });
+    // Either the new settings cannot read the charge, or Stripe does not answer: never are they taken.
+    let refused = stage.put("/v1/processors/stripe", other_account).await;
+    assert!(refused.status == 409 || refused.status == 502, "{}", refused.body);
+    stage.control(Method::DELETE, "/_sandbox/faults", None).await;
+    let id = answer.data(202)["id"].as_str().unwrap();
+    stage.until(id, "completed").await;
+    assert_eq!(stage.refunded_at_stripe("ch_1SandboxFirstRefund").await, (777, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn disconnecting_waits_for_open_refunds_unless_forced_and_they_are_followed_all_the_same() {
     let stage = Stage::new().await;
     let answer = stage.create("py_1SandboxActionNeeded", 8000).await;
