@@ -151,6 +151,8 @@ async fn client(rack: Arc<Rack>, heard: Arc<Heard>, number: u64, is_over: Arc<At
             let place = random.random_range(0..rack.servers.read().unwrap().len());
             if let Some(url) = rack.url_of(place) {
                 let request = http.post(format!("{url}/v1/refunds")).bearer_auth(&rack.key);
+                // A server that dies in the middle may leave its client waiting for ever.
+                let request = request.timeout(Duration::from_secs(20));
                 let sent = request.header("Idempotency-Key", &key).json(&body).send().await;
                 if let Ok(answer) = sent
                     && let Ok(answer) = answer.json::<Value>().await

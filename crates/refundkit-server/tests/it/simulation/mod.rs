@@ -28,7 +28,7 @@ use std::{
 };
 
 /// Stories told when nobody asks for more.
-const STORIES: u64 = 400;
+const STORIES: u64 = 250;
 /// Threads that tell them.
 const TELLERS: usize = 2;
 
