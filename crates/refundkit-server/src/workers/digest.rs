@@ -269,7 +269,7 @@ async fn ask(app: &Arc<App>, event: ProcessorEvent) -> Result<(), Error> {
         Err(error) if error.kind == ProcessorErrorKind::NotFound => NOT_SHOWN,
         // A key that is being replaced, a right that is missing: the news waits until the refund can be read.
         Err(error) if error.kind.is_refusal() => {
-            super::poll::note_refused_credential(app, tenant, id, &error).await?;
+            super::poll::note_refused_credential(app, tenant, id, now, &error).await?;
             return put_off(app, event, now.plus_millis(REFUSED_MS)).await;
         }
         Err(_) => return put_off(app, event, app.schedule.news_again_at(now)).await,

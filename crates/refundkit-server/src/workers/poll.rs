@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use refundkit::{
-    ConnectionId, ConnectionStatus,
+    ConnectionId, ConnectionStatus, Timestamp,
     processor::{ProcessorError, ProcessorErrorKind},
     processors::PaymentProcessor,
 };
@@ -27,10 +27,11 @@ pub async fn poll(
     let Some(external_id) = refund.state.external_refund_id() else {
         return Err(Error::internal(format!("{} is watched and has no id at the processor", refund.id)));
     };
+    let asked_at = app.env.now();
     let command = match processor.retrieve_refund(external_id).await {
         Ok(copy) => Command::Observed(copy),
         Err(error) => {
-            note_refused_credential(app, refund.tenant, refund.connection_id, &error).await?;
+            note_refused_credential(app, refund.tenant, refund.connection_id, asked_at, &error).await?;
             Command::ObserveFailed(error)
         }
     };
@@ -54,11 +55,13 @@ pub async fn repeat_cancel(
     Ok(())
 }
 
-/// A key that the processor refuses stops everything behind it: the connection says so, and people are told once.
+/// A key that the processor refuses stops everything behind it: the connection says so, and people are told once. Not when the
+/// connection was changed after the processor was asked: then it was the key before that was refused.
 pub async fn note_refused_credential(
     app: &Arc<App>,
     tenant: Tenant,
     id: ConnectionId,
+    asked_at: Timestamp,
     error: &ProcessorError,
 ) -> Result<(), Error> {
     if error.kind != ProcessorErrorKind::InvalidCredential {
@@ -71,7 +74,8 @@ pub async fn note_refused_credential(
             Box::pin(async move {
                 connection.lock(&Lock::Connections(tenant)).await?;
                 let stored = connections::get(connection, tenant, id).await?;
-                let newly_invalid = stored.connection.status == ConnectionStatus::Active;
+                let newly_invalid =
+                    stored.connection.status == ConnectionStatus::Active && stored.connection.updated_at <= asked_at;
                 if newly_invalid {
                     connections::mark_status(connection, tenant, id, ConnectionStatus::Invalid, now).await?;
                 }

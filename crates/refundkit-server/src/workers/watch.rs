@@ -291,7 +291,8 @@ impl Batch<'_> {
             self.turned_away(&error);
             return Ok(Left::Turned(open));
         }
-        poll::note_refused_credential(self.app, self.due.tenant, self.due.id, &error).await?;
+        let claimed_at = self.leased_until.plus_millis(-limits::JOB_LEASE_MS);
+        poll::note_refused_credential(self.app, self.due.tenant, self.due.id, claimed_at, &error).await?;
         let now = self.app.env.now();
         let (due, early): (Vec<_>, Vec<_>) = open.into_iter().partition(|watched| watched.look.run_at <= now);
         let failed =
