@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use refundkit::{ConnectionId, Environment, EventId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, api_key};
+use refundkit::{
+    ConnectionId, Environment, EventId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, UserId, api_key,
+};
 use tokio::time::Instant;
 
 /// The clock and the randomness of this process. Cheap to share; ids made by one `Env` sort in the order they were made.
@@ -67,6 +69,7 @@ impl Env {
         new_refund_id -> RefundId,
         new_event_id -> EventId,
         new_request_id -> RequestId,
+        new_user_id -> UserId,
     }
 
     /// Makes a new API key for an environment: its prefix and 32 random URL-safe characters.

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod backup;
 pub mod budget;
+pub mod caller;
 pub mod config;
 pub mod env;
 pub mod error;

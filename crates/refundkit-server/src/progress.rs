@@ -18,10 +18,11 @@ use refundkit_core::{
 
 use crate::{
     app::App,
+    caller::Caller,
     error::Error,
     limits,
     metrics::{self, REFUND_EVENTS},
-    registry::{Caller, Claim},
+    registry::Claim,
     store::{
         Connection, Lock, StoreError, Tenant, idempotency_keys, jobs,
         jobs::Look,
@@ -47,7 +48,7 @@ impl From<StoreError> for NotApplied {
 
 /// RefundKit itself as an actor of the audit trail.
 pub fn system() -> Actor {
-    Actor { actor_type: ActorType::System, through: None, key_id: None, client: None }
+    Actor { actor_type: ActorType::System, through: None, key_id: None, user_id: None, user_email: None, client: None }
 }
 
 /// A caller as an actor of the audit trail.
@@ -55,7 +56,9 @@ pub fn caller(caller: &Caller) -> Actor {
     Actor {
         actor_type: ActorType::Caller,
         through: Some(caller.through),
-        key_id: Some(caller.key_id),
+        key_id: caller.key_id(),
+        user_id: caller.user().map(|(id, _)| id),
+        user_email: caller.user().map(|(_, email)| email.to_owned()),
         client: caller.client.clone(),
     }
 }

@@ -3,10 +3,10 @@
 //! What an operation is stands in the published crate; what it does is its [`Handle`]. Doors (REST and those to come) find an
 //! operation in [`OPERATIONS`] and call it; the API description is written from the same list.
 
-use std::{pin::Pin, sync::Arc};
+use std::{marker::PhantomData, pin::Pin, sync::Arc};
 
 use refundkit::{
-    Effect, ErrorCode, InitiatedBy, KeyId, Method, Operation, Options, RefundKit, RequestId, Scope,
+    Effect, ErrorCode, InitiatedBy, Method, Operation, Options, RefundKit, RequestId, Scope,
     operations::{
         CancelRefund, CheckPolicy, ConnectStripe, CreateApiKey, CreateRefund, DisconnectStripe, GetMe, GetRefund,
         GetTransaction, ListApiKeys, ListLogs, ListProcessors, ListRefundEvents, ListRefunds, RevokeApiKey, TestStripe,
@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     app::App,
+    caller::{Caller, Role, Who},
     error::Error,
     interfaces::{
         input,
@@ -27,7 +28,7 @@ use crate::{
         },
         request_log,
     },
-    store::{Tenant, idempotency_keys::BoundKey},
+    store::idempotency_keys::BoundKey,
 };
 
 /// Every operation of the API, in the order of the documentation.
@@ -50,6 +51,9 @@ pub const OPERATIONS: &[Entry] = &[
     entry::<GetMe>(),
 ];
 
+/// What only the dashboard needs: operations like any other, for people only. They have no path.
+pub const INTERNAL: &[Entry] = &[];
+
 /// What an operation does.
 pub trait Handle: Operation {
     /// How a repeat under the same idempotency key is answered; none for operations that take no key.
@@ -57,6 +61,9 @@ pub trait Handle: Operation {
 
     /// Whether the answer may be 201 or 202 besides 200.
     const STATUSES: &'static [u16] = &[200];
+
+    /// What a person must be to do it. Nobody else may do what is internal.
+    const ROLE: Role = Role::Member;
 
     /// How agents see it; none when it is no tool.
     const TOOL: Option<&'static Tool<Self::Output>> = None;
@@ -109,23 +116,6 @@ impl<T> Answer<T> {
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
         Answer { output: change(self.output), status: self.status, replayed: self.replayed }
     }
-}
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// For whom.
-    pub tenant: Tenant,
-    /// With which key.
-    pub key_id: KeyId,
-    /// The key's first characters.
-    pub key_prefix: String,
-    /// What the key may do.
-    pub scope: Scope,
-    /// Through which door.
-    pub through: InitiatedBy,
-    /// What the client says of itself.
-    pub client: Option<String>,
 }
 
 /// A call on its way to its handler.
@@ -215,6 +205,10 @@ pub struct Entry {
     pub input: fn(&mut SchemaGenerator) -> Schema,
     /// The schema of its output.
     pub output: fn(&mut SchemaGenerator) -> Schema,
+    /// What a person must be to do it.
+    pub role: Role,
+    /// Whether only the dashboard has it: no route, no place in the API description, nothing for keys.
+    pub internal: bool,
     /// How agents see it.
     pub tool: Option<ToolEntry>,
     run: fn(Arc<App>, Call) -> BoxedAnswer,
@@ -231,6 +225,8 @@ const fn entry<O: Handle>() -> Entry {
         effect: O::EFFECT,
         keyed: O::REPEAT.is_some(),
         statuses: O::STATUSES,
+        role: O::ROLE,
+        internal: O::PATH.is_empty(),
         input: |generator| O::json_schema(generator),
         output: |generator| generator.subschema_for::<O::Output>(),
         tool: match O::TOOL {
@@ -246,14 +242,29 @@ impl Entry {
     /// Lets a caller in, or refuses: `unauthorized` for too little scope, `rate_limited` for too many calls.
     pub fn admit(&self, app: &App, caller: Caller) -> Result<Admitted, Box<Refused>> {
         let refused = |error| Box::new(Refused { caller: caller.clone(), error });
-        if caller.scope < self.scope {
-            let (needed, has) = (self.scope, caller.scope);
-            let message = format!("This needs a key with the scope `{needed}`; this key has `{has}`.");
-            let hint = format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.");
-            return Err(refused(Error::new(ErrorCode::Unauthorized, message).hint(hint)));
-        }
-        app.rate_limits.check(caller.key_id).map_err(refused)?;
+        self.check_rights(&caller).map_err(refused)?;
+        app.rate_limits.check(caller.counted_by()).map_err(refused)?;
         Ok(Admitted { caller })
+    }
+
+    fn check_rights(&self, caller: &Caller) -> Result<(), Error> {
+        let (needed, has) = (self.scope, caller.scope());
+        match &caller.who {
+            Who::Key { .. } if self.internal => {
+                Err(Error::new(ErrorCode::Unauthorized, "Only people in the dashboard can do this."))
+            }
+            Who::Key { .. } if has < needed => {
+                let message = format!("This needs a key with the scope `{needed}`; this key has `{has}`.");
+                let hint = format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.");
+                Err(Error::new(ErrorCode::Unauthorized, message).hint(hint))
+            }
+            Who::Member { role, .. } if *role < self.role || has < needed => {
+                let needed = if self.role > Role::Admin { "an owner" } else { "an admin or owner" };
+                let message = format!("Only {needed} of the organization can do this; you are {role}.");
+                Err(Error::new(ErrorCode::Unauthorized, message).hint("Ask one of them to do it, or for another role."))
+            }
+            Who::Key { .. } | Who::Member { .. } => Ok(()),
+        }
     }
 
     /// Asks another server for it, through a client, for an agent.
@@ -281,6 +292,36 @@ impl Entry {
         record.end(&app, &result);
         result
     }
+}
+
+/// The entry of an operation that is known by its type.
+struct Of<O>(PhantomData<O>);
+
+impl<O: Handle> Of<O> {
+    const ENTRY: &'static Entry = &entry::<O>();
+}
+
+/// Makes a call for a person in the dashboard, as the doors of programs do: the same checks, the same log.
+pub async fn ask<O: Handle>(
+    app: &Arc<App>,
+    caller: Caller,
+    request_id: RequestId,
+    idempotency_key: Option<String>,
+    path: String,
+    input: Value,
+) -> Result<Answer<O::Output>, Error> {
+    let entry = Of::<O>::ENTRY;
+    let admitted = match entry.admit(app, caller) {
+        Ok(admitted) => admitted,
+        Err(turned_away) => {
+            let result = Err(turned_away.error.clone());
+            request_log::Record::without_input(entry, &turned_away.caller, request_id, &path).end(app, &result);
+            return Err(turned_away.error);
+        }
+    };
+    let call = Call { admitted, request_id, idempotency_key, path, input };
+    let Answer { output, status, replayed } = entry.call(Arc::clone(app), call).await?;
+    Ok(Answer { output: serde_json::from_value(output).map_err(Error::internal)?, status, replayed })
 }
 
 /// Shows an output to an agent.

@@ -11,11 +11,11 @@ use refundkit::{Environment, KeyId, OrganizationId, Scope, api_key};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
+    caller::Role,
     config::{DataConfig, DatabaseUrl},
     env::Env,
     store::{
-        Connection, Lock, Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations,
-        organizations::NewUser,
+        Connection, Lock, Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, users, users::User,
     },
     vault::{MASTER_KEY_BYTES, Vault, VaultError},
 };
@@ -179,6 +179,14 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
         .map_err(|error| SetupError::Password(error.to_string()))??;
     let organization_id = env.new_organization_id();
     let now = env.now();
+    let owner = User {
+        id: env.new_user_id(),
+        organization_id,
+        email: email.to_lowercase(),
+        role: Role::Owner,
+        created_at: now,
+        signed_in_at: None,
+    };
     let keys =
         [(Environment::Test, new_key(env, Environment::Test)), (Environment::Live, new_key(env, Environment::Live))];
     let [(_, (_, test_key)), (_, (_, live_key))] = keys.clone();
@@ -190,14 +198,7 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
                     return Err(SetupError::AlreadyDone);
                 }
                 organizations::insert(connection, organization_id, &name, now).await?;
-                let user = NewUser {
-                    organization_id,
-                    email: &email,
-                    role: "owner",
-                    password_hash: &password_hash,
-                    created_at: now,
-                };
-                organizations::insert_user(connection, user).await?;
+                users::insert(connection, &owner, &password_hash).await?;
                 for (environment, (id, key)) in keys {
                     let tenant = Tenant { organization_id, environment };
                     api_keys::insert(connection, tenant, &first_key(id, &key, now)).await?;

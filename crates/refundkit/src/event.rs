@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EventId, InitiatedBy, KeyId, RefundId, RefundStage, RefundStatus, Timestamp, refund::words};
+use crate::{EventId, InitiatedBy, KeyId, RefundId, RefundStage, RefundStatus, Timestamp, UserId, refund::words};
 
 words! {
     /// What happened to a refund.
@@ -77,8 +77,12 @@ pub struct Actor {
     pub actor_type: ActorType,
     /// The caller's door, when a caller did it.
     pub through: Option<InitiatedBy>,
-    /// The caller's key, when a caller did it.
+    /// The caller's key, when a caller with a key did it.
     pub key_id: Option<KeyId>,
+    /// The person, when somebody did it in the dashboard.
+    pub user_id: Option<UserId>,
+    /// The person's e-mail address at that time.
+    pub user_email: Option<String>,
     /// What the caller said of itself (`RefundKit-Client`): self-reported.
     pub client: Option<String>,
 }
@@ -86,7 +90,7 @@ pub struct Actor {
 words! {
     /// What kind of actor did something.
     ActorType {
-        /// Somebody with a key.
+        /// Somebody with a key, or a person in the dashboard.
         Caller = "caller",
         /// RefundKit itself, following the refund.
         System = "system",

@@ -104,6 +104,8 @@ ids! {
     ConnectionId = "conn", "a processor connection";
     /// A refund.
     RefundId = "ref", "a refund";
+    /// A person who signs in to the dashboard.
+    UserId = "usr", "a user";
     /// An entry of the audit trail.
     EventId = "evt", "an event";
     /// One request to the server, as answered in the `Request-Id` header.

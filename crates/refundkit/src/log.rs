@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{InitiatedBy, KeyId, RequestId, Timestamp};
+use crate::{InitiatedBy, KeyId, RequestId, Timestamp, UserId};
 
 /// One call. Written behind the answer, so the last second may be lost in a crash; a refund's audit trail may not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,8 +28,12 @@ pub struct LogEntry {
     pub error_message: Option<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: i64,
-    /// The key that called.
-    pub key_id: KeyId,
+    /// The key that called; null when a person did, in the dashboard.
+    pub key_id: Option<KeyId>,
+    /// The person who called, in the dashboard.
+    pub user_id: Option<UserId>,
+    /// The person's e-mail address at that time.
+    pub user_email: Option<String>,
     /// The door it came through.
     pub through: InitiatedBy,
     /// What the client said of itself.

@@ -203,12 +203,16 @@ export interface ProcessorErrorDetail {
 export interface Actor {
   /** What the caller said of itself (`RefundKit-Client`): self-reported. */
   client: string | null;
-  /** The caller's key, when a caller did it. */
+  /** The caller's key, when a caller with a key did it. */
   keyId: string | null;
   /** The caller's door, when a caller did it. */
   through: InitiatedBy | null;
   /** Caller, worker or processor. */
   type: "caller" | "system";
+  /** The person's e-mail address at that time. */
+  userEmail: string | null;
+  /** The person, when somebody did it in the dashboard. */
+  userId: string | null;
 }
 
 /** An API key, without the key. */
@@ -290,8 +294,8 @@ export interface LogEntry {
   idempotencyKey: string | null;
   /** The input as JSON text, secrets redacted, cut at 4096 characters. */
   input: string | null;
-  /** The key that called. */
-  keyId: string;
+  /** The key that called; null when a person did, in the dashboard. */
+  keyId: string | null;
   /** The HTTP method. */
   method: string;
   /** The operation's name. */
@@ -302,6 +306,10 @@ export interface LogEntry {
   status: number;
   /** The door it came through. */
   through: InitiatedBy;
+  /** The person's e-mail address at that time. */
+  userEmail: string | null;
+  /** The person who called, in the dashboard. */
+  userId: string | null;
 }
 
 /** Whether a payment could be refunded now. It reserves and promises nothing. */

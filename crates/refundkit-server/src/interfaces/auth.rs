@@ -3,7 +3,13 @@
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use refundkit::{ErrorCode, InitiatedBy, api_key};
 
-use crate::{app::App, error::Error, limits::CLIENT_HEADER_CHARACTERS_MAX, registry::Caller, store::api_keys};
+use crate::{
+    app::App,
+    caller::{Caller, Who},
+    error::Error,
+    limits::CLIENT_HEADER_CHARACTERS_MAX,
+    store::api_keys,
+};
 
 /// The header in which clients say what they are: `mcp|cli|sdk; name; version`.
 const CLIENT_HEADER: &str = "refundkit-client";
@@ -21,9 +27,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Erro
     let client = client(headers);
     Ok(Caller {
         tenant: found.tenant,
-        key_id: found.id,
-        key_prefix: found.prefix,
-        scope: found.scope,
+        who: Who::Key { id: found.id, prefix: found.prefix, scope: found.scope },
         through: door(client.as_deref()),
         client,
     })

@@ -6,13 +6,13 @@ use governor::{
     DefaultKeyedRateLimiter, Quota,
     clock::{Clock as _, DefaultClock},
 };
-use refundkit::{ErrorCode, KeyId};
+use refundkit::ErrorCode;
 
-use crate::{app::App, error::Error, limits};
+use crate::{app::App, caller::CountedBy, error::Error, limits};
 
 /// Requests a minute for each key.
 pub struct RateLimits {
-    limiter: Option<DefaultKeyedRateLimiter<KeyId>>,
+    limiter: Option<DefaultKeyedRateLimiter<CountedBy>>,
     clock: DefaultClock,
     per_minute: u32,
 }
@@ -25,11 +25,15 @@ impl RateLimits {
     }
 
     /// Counts a request, or refuses it.
-    pub fn check(&self, key: KeyId) -> Result<(), Error> {
+    pub fn check(&self, caller: CountedBy) -> Result<(), Error> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.check_key(&key).map_err(|wait| {
+        limiter.check_key(&caller).map_err(|wait| {
             let seconds = wait.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
-            let message = format!("This key has made more than {} requests a minute.", self.per_minute);
+            let who = match caller {
+                CountedBy::Key(_) => "This key has",
+                CountedBy::Member(_) => "You have",
+            };
+            let message = format!("{who} made more than {} requests a minute.", self.per_minute);
             Error::new(ErrorCode::RateLimited, message).retry_after(seconds)
         })
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use refundkit::{LogEntry, RequestId, Timestamp};
+use refundkit::{Effect, InitiatedBy, LogEntry, RequestId, Timestamp};
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 use super::{mcp, scrub::scrub};
 use crate::{
     app::App,
+    caller::Caller,
     error::Error,
     limits,
     metrics::{LOG_ENTRIES_DROPPED, REQUEST_SECONDS, REQUESTS},
-    registry::{Answer, Call, Caller, Entry},
+    registry::{Answer, Call, Entry},
     store::{Store, StoreError, Tenant, api_keys, logs},
 };
 
@@ -78,9 +79,10 @@ async fn write_entries(store: Store, mut queue: mpsc::Receiver<(Tenant, LogEntry
 fn last_uses(entries: &[(Tenant, LogEntry)]) -> Vec<(refundkit::KeyId, Timestamp)> {
     let mut uses: Vec<(refundkit::KeyId, Timestamp)> = Vec::new();
     for (_, entry) in entries {
-        match uses.iter_mut().find(|(key, _)| *key == entry.key_id) {
+        let Some(used) = entry.key_id else { continue };
+        match uses.iter_mut().find(|(key, _)| *key == used) {
             Some((_, at)) => *at = entry.created_at,
-            None => uses.push((entry.key_id, entry.created_at)),
+            None => uses.push((used, entry.created_at)),
         }
     }
     // In one order everywhere: two instances that note the same keys must not wait for each other in a circle.
@@ -124,6 +126,10 @@ impl Record {
         let elapsed = self.started.elapsed();
         metrics::counter!(REQUESTS, "operation" => self.entry.name, "status" => status.to_string()).increment(1);
         metrics::histogram!(REQUEST_SECONDS, "operation" => self.entry.name).record(elapsed);
+        if self.caller.through == InitiatedBy::Dashboard && self.entry.effect == Effect::Read {
+            // People look at pages; the log is of what programs asked, and of what people changed.
+            return;
+        }
         let error = result.as_ref().err();
         app.request_log.send(
             self.caller.tenant,
@@ -137,7 +143,9 @@ impl Record {
                 error_code: error.map(|error| error.code().to_string()),
                 error_message: error.map(|error| scrub(&error.to_string())),
                 duration_ms: i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX),
-                key_id: self.caller.key_id,
+                key_id: self.caller.key_id(),
+                user_id: self.caller.user().map(|(id, _)| id),
+                user_email: self.caller.user().map(|(_, email)| email.to_owned()),
                 through: self.caller.through,
                 client: self.caller.client.as_deref().map(scrub),
                 idempotency_key: self.idempotency_key,

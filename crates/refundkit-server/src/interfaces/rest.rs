@@ -23,9 +23,10 @@ use tokio::time::timeout;
 use super::{auth, idempotency, input, mcp, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks};
 use crate::{
     app::App,
+    caller::Caller,
     error::Error,
     limits,
-    registry::{Answer, Call, Caller, Entry, OPERATIONS},
+    registry::{Answer, Call, Entry, OPERATIONS},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");

@@ -187,7 +187,13 @@ macro_rules! ids_as_text {
         }
     )+ };
 }
-ids_as_text!(OrganizationId KeyId ConnectionId RefundId EventId RequestId);
+ids_as_text!(OrganizationId KeyId ConnectionId RefundId EventId RequestId UserId);
+
+impl From<crate::caller::Role> for Param<'_> {
+    fn from(role: crate::caller::Role) -> Self {
+        Self::Text(role.as_str().into())
+    }
+}
 
 macro_rules! words_as_text {
     ($($word:ident)+) => { $(

@@ -19,8 +19,10 @@ pub mod processor_events;
 pub mod refund_events;
 pub mod refunds;
 mod row;
+pub mod sessions;
 pub mod simulated;
 mod sqlite;
+pub mod users;
 
 use std::{
     ops::{Deref, DerefMut},

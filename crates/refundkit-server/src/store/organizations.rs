@@ -1,4 +1,4 @@
-//! Organizations, their owner, and the check of the master key. These rows are above tenants.
+//! Organizations, and the check of the master key. These rows are above tenants.
 
 use refundkit::{OrganizationId, Timestamp};
 
@@ -24,28 +24,6 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
     connection.queue(SQL, params![id, name, created_at]).await
-}
-
-/// A person with a password, to insert.
-pub struct NewUser<'a> {
-    /// The organization.
-    pub organization_id: OrganizationId,
-    /// The e-mail address, unique.
-    pub email: &'a str,
-    /// The role: `owner`.
-    pub role: &'a str,
-    /// The Argon2id hash of the password.
-    pub password_hash: &'a str,
-    /// When.
-    pub created_at: Timestamp,
-}
-
-/// Inserts a person.
-pub async fn insert_user(connection: &mut Connection, user: NewUser<'_>) -> Result<(), StoreError> {
-    const SQL: &str =
-        "INSERT INTO users (organization_id, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)";
-    let params = params![user.organization_id, user.email, user.role, user.password_hash, user.created_at];
-    connection.queue(SQL, params).await
 }
 
 /// The value sealed under the master key when the database was made.

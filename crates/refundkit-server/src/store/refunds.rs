@@ -1,4 +1,5 @@
-//! Refunds: the rows behind everything. A refund's `state` is the truth; `status` beside it is for filters and indexes.
+//! Refunds: the rows behind everything. A refund's `state` is the truth; `status` and `stage` beside it are for filters and
+//! indexes.
 
 use refundkit::{
     Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
@@ -133,8 +134,8 @@ fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
 pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO refunds (id, organization_id, environment, connection_id, processor, transaction_id,
             external_transaction_id, payment_intent, external_refund_id, amount, currency, reason, metadata, status,
-            state, prepared, initiated_by, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+            stage, state, prepared, initiated_by, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     let metadata = refund.metadata.as_ref().map(|metadata| to_json("metadata", metadata)).transpose()?;
     let params = params![
         refund.id,
@@ -151,6 +152,7 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
         refund.reason,
         metadata,
         refund.state.status(),
+        refund.state.stage(),
         to_json("state", &refund.state)?,
         to_json("prepared", &refund.prepared)?,
         refund.initiated_by,
@@ -173,7 +175,7 @@ pub async fn find(
 /// Writes where a refund stands now.
 pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str =
-        "UPDATE refunds SET status = $4, state = $5, external_refund_id = $6, refusal = $7, updated_at = $8
+        "UPDATE refunds SET status = $4, state = $5, external_refund_id = $6, refusal = $7, updated_at = $8, stage = $9
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
     let refusal = refund.refusal.as_ref().map(|refusal| to_json("refusal", refusal)).transpose()?;
     let params = params![
@@ -185,6 +187,7 @@ pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) ->
         refund.state.external_refund_id(),
         refusal,
         refund.updated_at,
+        refund.state.stage(),
     ];
     connection.queue(SQL, params).await
 }

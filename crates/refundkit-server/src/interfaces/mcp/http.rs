@@ -36,10 +36,11 @@ use super::{
 };
 use crate::{
     app::App,
+    caller::Caller,
     error::Error,
     interfaces::{auth, input, request_log::Record, rest},
     limits,
-    registry::{Call, Caller, Entry},
+    registry::{Call, Entry},
 };
 
 /// Where the door is.
@@ -103,7 +104,7 @@ impl Door {
         };
         // A call is counted where its operation is known, so that the agent reads why it was refused.
         if !is_call(&message) {
-            self.app.rate_limits.check(caller.key_id)?;
+            self.app.rate_limits.check(caller.counted_by())?;
         }
         // The protocol has no use for either: this server has no sessions, and the key has been looked at.
         parts.headers.remove(SESSION);
@@ -198,7 +199,7 @@ impl Here {
 impl Backend for Here {
     async fn scope(&self, context: &RequestContext<RoleServer>) -> Option<Scope> {
         // Whom the door has not let in may read only, which shows the least.
-        Some(Self::caller(context).map_or(Scope::Read, |(_, caller, _)| caller.scope))
+        Some(Self::caller(context).map_or(Scope::Read, |(_, caller, _)| caller.scope()))
     }
 
     async fn call(

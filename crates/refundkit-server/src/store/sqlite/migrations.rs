@@ -8,6 +8,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_init.sql"),
     include_str!("../../../migrations/sqlite/0002_news.sql"),
+    include_str!("../../../migrations/sqlite/0003_dashboard.sql"),
 ];
 
 /// The newest version that this program knows.

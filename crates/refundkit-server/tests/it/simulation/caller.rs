@@ -10,8 +10,9 @@ use refundkit::{ErrorCode, InitiatedBy, RefundId, RequestId, Scope};
 use refundkit_core::invariants::{self, Violation};
 use refundkit_server::{
     app::App,
+    caller::{Caller, Who},
     error::Error,
-    registry::{Call, Caller, OPERATIONS},
+    registry::{Call, OPERATIONS},
     store::Tenant,
 };
 use serde_json::{Value, json};
@@ -47,9 +48,11 @@ async fn call(app: &Arc<App>, tenant: Tenant, name: &str, key: Option<&str>, inp
     let entry = OPERATIONS.iter().find(|entry| entry.name == name).unwrap();
     let caller = Caller {
         tenant,
-        key_id: refundkit::KeyId::from_bits(1),
-        key_prefix: "rk_test_simulate".to_owned(),
-        scope: Scope::Write,
+        who: Who::Key {
+            id: refundkit::KeyId::from_bits(1),
+            prefix: "rk_test_simulate".to_owned(),
+            scope: Scope::Write,
+        },
         through: InitiatedBy::Api,
         client: None,
     };

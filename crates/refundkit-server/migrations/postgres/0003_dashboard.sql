@@ -1,0 +1,97 @@
+-- People: who signs in, what their organization allows, and what pages need to answer at once however many refunds there are.
+
+-- People get ids: addresses change.
+CREATE TABLE users_with_ids (
+    id              TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id),
+    email           TEXT COLLATE "C" NOT NULL UNIQUE,
+    role            TEXT COLLATE "C" NOT NULL,
+    password_hash   TEXT COLLATE "C" NOT NULL,
+    created_at      BIGINT NOT NULL,
+    signed_in_at    BIGINT
+);
+INSERT INTO users_with_ids (id, organization_id, email, role, password_hash, created_at)
+    SELECT 'usr_0' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 25), organization_id, lower(email), role, password_hash, created_at
+    FROM users;
+DROP TABLE users;
+ALTER TABLE users_with_ids RENAME TO users;
+CREATE INDEX users_by_organization ON users (organization_id, id);
+
+-- Somebody who is signed in, by the SHA-256 of what their browser holds.
+CREATE TABLE sessions (
+    token_hash  TEXT COLLATE "C" PRIMARY KEY,
+    user_id     TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    environment TEXT COLLATE "C" NOT NULL,
+    created_at  BIGINT NOT NULL,
+    seen_at     BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_age ON sessions (seen_at);
+
+-- Somebody who may become a member, by the SHA-256 of what their link holds.
+CREATE TABLE invitations (
+    token_hash      TEXT COLLATE "C" PRIMARY KEY,
+    id              TEXT COLLATE "C" NOT NULL UNIQUE,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id),
+    email           TEXT COLLATE "C" NOT NULL,
+    role            TEXT COLLATE "C" NOT NULL,
+    invited_by      TEXT COLLATE "C" NOT NULL,
+    created_at      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL
+);
+CREATE INDEX invitations_by_organization ON invitations (organization_id, id);
+
+-- Null: what RefundKit does when nobody has said otherwise. member_limits: by currency, the most that a member may refund.
+ALTER TABLE organizations ADD COLUMN duplicate_window_ms BIGINT;
+ALTER TABLE organizations ADD COLUMN member_limits TEXT COLLATE "C";
+
+-- How a refund stands, finer than its status: those that need a person are found by it.
+ALTER TABLE refunds ADD COLUMN stage TEXT COLLATE "C" NOT NULL DEFAULT 'settled';
+UPDATE refunds SET stage = CASE state::jsonb ->> 'state'
+        WHEN 'unrecognised' THEN 'awaiting_processor'
+        WHEN 'processing' THEN 'awaiting_processor'
+        ELSE state::jsonb ->> 'state'
+    END
+    WHERE status IN ('pending', 'processing');
+CREATE INDEX refunds_needing ON refunds (organization_id, environment, stage, id)
+    WHERE stage IN ('outcome_unknown', 'requires_action');
+
+-- What came to an end on each day (days since 1970, UTC), counted in the transaction that ended it. A success that the processor
+-- takes back is taken from the day on which it was counted. settle_ms: how long completed ones took, together.
+CREATE TABLE refund_days (
+    organization_id  TEXT COLLATE "C" NOT NULL,
+    environment      TEXT COLLATE "C" NOT NULL,
+    day              BIGINT NOT NULL,
+    currency         TEXT COLLATE "C" NOT NULL,
+    completed        BIGINT NOT NULL,
+    completed_amount BIGINT NOT NULL,
+    settle_ms        BIGINT NOT NULL,
+    failed           BIGINT NOT NULL,
+    cancelled        BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, environment, day, currency)
+);
+INSERT INTO refund_days
+    SELECT organization_id, environment, settled_at / 86400000, currency,
+        COUNT(*) FILTER (WHERE status = 'completed'),
+        COALESCE(SUM(amount) FILTER (WHERE status = 'completed'), 0),
+        COALESCE(SUM(GREATEST(settled_at - created_at, 0)) FILTER (WHERE status = 'completed'), 0),
+        COUNT(*) FILTER (WHERE status = 'failed'), COUNT(*) FILTER (WHERE status = 'cancelled')
+    FROM (SELECT *, FLOOR(EXTRACT(EPOCH FROM (state::jsonb ->> 'settled_at')::timestamptz))::bigint * 1000 AS settled_at
+        FROM refunds WHERE status IN ('completed', 'failed', 'cancelled')) AS settled
+    GROUP BY organization_id, environment, settled_at / 86400000, currency;
+
+-- The callers' own pairs, to be searched by.
+CREATE TABLE refund_metadata (
+    organization_id TEXT COLLATE "C" NOT NULL,
+    environment     TEXT COLLATE "C" NOT NULL,
+    value           TEXT COLLATE "C" NOT NULL,
+    key             TEXT COLLATE "C" NOT NULL,
+    refund_id       TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (organization_id, environment, value, key, refund_id)
+);
+INSERT INTO refund_metadata
+    SELECT refunds.organization_id, refunds.environment, pairs.value, pairs.key, refunds.id
+    FROM refunds, jsonb_each_text(refunds.metadata::jsonb) AS pairs WHERE refunds.metadata IS NOT NULL;
+
+-- The newest notifications of a connection: whether they arrive.
+CREATE INDEX processor_events_by_connection ON processor_events (connection_id, received_at);
