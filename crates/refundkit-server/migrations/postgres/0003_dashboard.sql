@@ -53,6 +53,7 @@ UPDATE refunds SET stage = CASE state::jsonb ->> 'state'
         ELSE state::jsonb ->> 'state'
     END
     WHERE status IN ('pending', 'processing');
+ALTER TABLE refunds ALTER COLUMN stage DROP DEFAULT;
 CREATE INDEX refunds_needing ON refunds (organization_id, environment, stage, id)
     WHERE stage IN ('outcome_unknown', 'requires_action');
 
