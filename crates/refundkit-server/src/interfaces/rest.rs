@@ -20,7 +20,9 @@ use refundkit::{ErrorCode, Method, RequestId};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{auth, idempotency, input, mcp, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks};
+use super::{
+    auth, dashboard, idempotency, input, mcp, openapi, pages, request_log::Record, scrub::scrub, stripe_webhooks,
+};
 use crate::{
     app::App,
     caller::Caller,
@@ -55,7 +57,11 @@ pub fn router(app: Arc<App>) -> Router {
             };
         router = router.route(entry.path, on(method, handler));
     }
-    let router = router.merge(pages::router()).merge(stripe_webhooks::router()).merge(mcp::http::router(&app));
+    let router = router
+        .merge(pages::router())
+        .merge(dashboard::router())
+        .merge(stripe_webhooks::router())
+        .merge(mcp::http::router(&app));
     finish(app, router, "GET /docs lists what exists.")
 }
 
