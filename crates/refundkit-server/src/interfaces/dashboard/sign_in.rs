@@ -139,7 +139,11 @@ pub(super) struct SetupQuery {
 }
 
 /// `GET /setup?token=…`.
-pub(super) async fn show_setup(State(app): State<Arc<App>>, headers: HeaderMap, Path(token): Path<String>) -> Shown {
+pub(super) async fn show_setup(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Query(query): Query<SetupQuery>,
+) -> Shown {
     check_setup(&app, &headers, &query.token).await?;
     page::html(&SetupPage { entered: Entered::default() })
 }
