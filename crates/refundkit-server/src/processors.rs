@@ -28,13 +28,13 @@ pub fn webhook_binding(id: ConnectionId) -> String {
     format!("connections/{id}/webhook_secret")
 }
 
-/// The secrets that a notification may be signed with now: none, one, or two while one is being replaced.
+/// The secrets that a notification may be signed with now: none, one, or several for a day after one was replaced.
 pub fn webhook_secrets(app: &App, stored: &StoredConnection) -> Result<Vec<SecretString>, Error> {
     let (secrets, now) = (&stored.webhook_secrets, app.env.now());
-    let before = secrets.before.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
+    let replaced = secrets.replaced.iter().filter(|replaced| now < replaced.valid_until).map(|secret| &secret.sealed);
     let binding = webhook_binding(stored.connection.id);
     let open = |sealed: &Vec<u8>| app.vault.open(&binding, sealed).map_err(Error::internal);
-    secrets.sealed.iter().chain(before).map(open).collect()
+    secrets.sealed.iter().chain(replaced).map(open).collect()
 }
 
 /// How patiently a call is made.
