@@ -80,6 +80,8 @@ pub const NOTIFICATIONS_DIGESTED_MAX: i64 = 64;
 pub const NOTIFICATIONS_AT_ONCE_MAX: usize = 8;
 /// How often it is asked whether a day has passed since books were last compared.
 pub const RECONCILE_REST: Duration = Duration::from_secs(10);
+/// How many connections are compared at once. One that its processor keeps waiting holds up none of the others.
+pub const COMPARISONS_AT_ONCE_MAX: usize = 8;
 /// Refunds made elsewhere that one comparison tells of one by one; more are counted.
 pub const DRIFT_TOLD_MAX: usize = 1000;
 

@@ -197,13 +197,14 @@ pub async fn mark_status(
     connection.queue(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await
 }
 
-/// Lists the connections whose refunds are followed, and that were last compared before this time, in all tenants.
+/// Lists the connections whose refunds are followed, and that were last compared before this time, in all tenants: the one that
+/// waits longest comes first.
 pub async fn list_unreconciled(
     connection: &mut Connection,
     before: Timestamp,
 ) -> Result<Vec<(Tenant, ConnectionId)>, StoreError> {
     const SQL: &str = "SELECT organization_id, environment, id FROM connections
-        WHERE COALESCE(reconciled_at, created_at) <= $1 AND status = 'active' ORDER BY id";
+        WHERE COALESCE(reconciled_at, created_at) <= $1 AND status = 'active' ORDER BY COALESCE(reconciled_at, created_at), id";
     connection.fetch_all(SQL, params![before], |row| Ok((tenant(row)?, row.parse("id")?))).await
 }
 
