@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use crate::{
     app::App,
     error::Error,
+    hint::Hint,
     limits,
     store::{Connection, StoreError, Tenant, connections, connections::StoredConnection},
 };
@@ -140,7 +141,7 @@ fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {
         ErrorCode::ProcessorNotConnected,
         format!("No {name} account is connected in the {environment} environment."),
     )
-    .hint(format!("Connect one with an admin key of this environment: PUT /v1/processors/{name} with its secret key."))
+    .hint(Hint::Connect(name))
 }
 
 /// Refuses, in the transaction that would rest on it, when a connection was changed or taken away since it was read.

@@ -18,6 +18,8 @@ mod dev;
 mod doctor;
 mod exit;
 mod failure;
+#[cfg(test)]
+mod hints;
 mod keys;
 mod logs;
 mod mcp;

@@ -11,6 +11,7 @@ use super::pages;
 use crate::{
     app::App,
     error::Error,
+    hint::Hint,
     limits, processors,
     registry::{Answer, Context, Handle},
     store::{
@@ -128,9 +129,7 @@ fn checked_webhook_secret(secret: SecretString) -> Result<SecretString, Error> {
         return Ok(secret);
     }
     Err(Error::validation("webhookSecret", "This is not a signing secret of a Stripe webhook endpoint (whsec_…).")
-        .hint(
-            "Make an endpoint for `webhookUrl` in Stripe (Developers, Webhooks) and paste the signing secret it shows.",
-        ))
+        .hint(Hint::MakeWebhookEndpoint))
 }
 
 /// Enough of a secret to recognise it. It is ASCII and longer than this.
@@ -239,9 +238,7 @@ async fn refuse_a_stranger_to_open_refunds(
                 "This key cannot read the open refund {}: does it belong to another Stripe account?",
                 refund.id
             );
-            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(
-                "Use a key of the same account, wait until the open refunds have settled, or send `force: true`.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(Hint::ForceReplacement));
         }
     }
     Ok(())
@@ -282,9 +279,8 @@ impl Handle for DisconnectStripe {
             refunds::any_open(&mut connection, context.caller.tenant, id).await?
         };
         if open && self.force != Some(true) {
-            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.").hint(
-                "Wait until they have settled, or send `force=true`: they will still be followed to their end.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.")
+                .hint(Hint::ForceDisconnection));
         }
         Ok(Answer::ok(mark(context, stored, ConnectionStatus::Disconnected).await?))
     }
