@@ -381,7 +381,8 @@ async fn ask_server<O: Handle>(
         Ok(operation)
     });
     let operation = checked.map_err(|error| Box::new(error.told_to(InitiatedBy::Mcp).seen_before_sending()))?;
-    let answer = client.send_with(&operation, Options { idempotency_key }).await.map_err(Box::new)?;
+    let answer =
+        client.send_with(&operation, Options { idempotency_key, ..Options::default() }).await.map_err(Box::new)?;
     serde_json::to_value(answer.output).map_err(|error| Box::new(Error::internal(error).seen_before_sending()))
 }
 

@@ -249,7 +249,7 @@ async fn first_refund(client: &RefundKit) -> anyhow::Result<Shown> {
             let started = Instant::now();
             let mut create = CreateRefund::new(charge, RefundReason::CustomerRequest);
             create.amount = Amount::new(4200).ok();
-            let options = Options { idempotency_key: Some("dev-first-refund".to_owned()) };
+            let options = Options::default().idempotency_key("dev-first-refund");
             (client.refunds().create_with(&create, options).await?, Some(started))
         }
     };
