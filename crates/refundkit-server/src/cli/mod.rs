@@ -38,7 +38,7 @@ mod transactions;
 mod values;
 mod watch;
 
-pub(crate) use failure::report;
+pub(crate) use failure::{report, report_usage};
 use output::Output;
 
 /// Refund infrastructure: the server, and the commands that speak to it.

@@ -54,6 +54,25 @@ async fn a_refusal_says_who_refused_in_whose_words_and_what_to_do() {
     }
 }
 
+#[test]
+fn who_asked_for_json_gets_it_also_when_the_line_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    for line in [
+        "refunds create ch_1 --json",
+        "--json refunds lst",
+        "refunds get re_1 --json",
+        "--json",
+        "refunds --json --nosuch",
+    ] {
+        let ran = type_in(&folder, line, &[]);
+        assert_eq!(code_of(ran.failed(2)), "validation_error", "{line}");
+    }
+    for line in ["refunds create ch_1", "refunds lst", "refunds get -- --json"] {
+        assert!(type_in(&folder, line, &[]).failed(2).starts_with("error: "), "{line}");
+    }
+    assert!(type_in(&folder, "refunds create --json --help", &[]).done().contains("Usage"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_exit_code_4_and_is_not_repeated() {
     let folder = TempDir::new().unwrap();
