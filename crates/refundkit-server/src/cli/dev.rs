@@ -303,7 +303,8 @@ fn welcome(addresses: &Addresses, key: &SecretString, shown: &Shown) -> String {
          -d '{{\"transactionId\":\"ch_1N4HbSKz9cXRvFYr\",\"amount\":2500,\"reason\":\"product_defective\"}}'\n\n  \
          {program} refunds create ch_1SandboxPending --reason other --wait\n  \
          {program} refunds list\n  \
-         {program} doctor\n\nTo refund:\n\n"
+         {program} doctor\n  \
+         export REFUNDKIT_STRIPE_API_BASE={sandbox}   # for StripeProcessor, which needs no server\n\nTo refund:\n\n"
     );
     for charge in DEV_CHARGES.iter().filter(|charge| charge.id != FIRST_CHARGE) {
         let amount = charge
