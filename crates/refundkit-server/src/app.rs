@@ -17,7 +17,11 @@ use crate::{
     budget::Budgets,
     config::PublicUrl,
     env::Env,
-    interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
+    interfaces::{
+        idempotency::RunningKeys,
+        rate_limit::{RateLimits, SignIns},
+        request_log::RequestLog,
+    },
     limits,
     store::Store,
     vault::Vault,
@@ -66,6 +70,10 @@ pub struct App {
     pub places: Semaphore,
     /// Places for notifications that are read at the same time: who sends them is not known yet.
     pub notification_places: Semaphore,
+    /// Counts tries to sign in.
+    pub sign_ins: SignIns,
+    /// Places for passwords that are checked at the same time.
+    pub password_places: Semaphore,
     /// Whether requests are turned away because the process is ending.
     draining: AtomicBool,
 }
@@ -121,6 +129,8 @@ impl App {
             notified: Notify::new(),
             places: Semaphore::new(limits::REQUESTS_AT_ONCE_MAX),
             notification_places: Semaphore::new(limits::NOTIFICATIONS_READ_MAX),
+            sign_ins: SignIns::default(),
+            password_places: Semaphore::new(limits::PASSWORDS_AT_ONCE_MAX),
             draining: AtomicBool::new(false),
         })
     }

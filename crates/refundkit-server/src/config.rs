@@ -169,6 +169,11 @@ impl FromStr for PublicUrl {
 }
 
 impl PublicUrl {
+    /// Whether the way there is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.base.starts_with("https://")
+    }
+
     /// How a server is reached that listens here, when nothing else is said.
     pub fn of_listener(listener: SocketAddr) -> Self {
         let mut address = listener;

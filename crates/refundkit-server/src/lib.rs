@@ -4,6 +4,7 @@
 //! `refundkit_core` (the rules) and `store` (the rows). Workers take the same way from a due job. Only `env` knows the time
 //! and randomness, only `error` knows HTTP statuses, only `store` speaks SQL.
 
+pub mod accounts;
 pub mod app;
 pub mod backup;
 pub mod budget;

@@ -139,6 +139,31 @@ pub const RETAIN_BATCH: i64 = 1000;
 /// How often old rows are cleared away.
 pub const RETAIN_EVERY: Duration = Duration::from_mins(10);
 
+/// How long a session lasts that nobody uses.
+pub const SESSION_IDLE_MS: i64 = 12 * 60 * 60 * 1000;
+/// How long a session lasts at most.
+pub const SESSION_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How exactly it is known when somebody was last seen: so that looking at a page seldom writes.
+pub const SESSION_SEEN_MS: i64 = 5 * 60 * 1000;
+/// The longest name of an organization.
+pub const NAME_CHARACTERS_MAX: usize = 100;
+/// The longest e-mail address, by RFC 5321.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// The shortest password.
+pub const PASSWORD_CHARACTERS_MIN: usize = 12;
+/// The longest password: hashing takes as long as the text.
+pub const PASSWORD_CHARACTERS_MAX: usize = 200;
+/// Passwords that are checked at the same time: each takes 19 MiB and some 50 ms of a core.
+pub const PASSWORDS_AT_ONCE_MAX: usize = 2;
+/// How long signing in waits for others that do.
+pub const PASSWORD_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Tries to sign in with one address, before somebody has to wait.
+pub const SIGN_INS_MAX: u32 = 10;
+/// How long one try counts.
+pub const SIGN_IN_EVERY: Duration = Duration::from_mins(1);
+/// The largest form that is read.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
 /// The longest text of others that an agent is shown, in characters.

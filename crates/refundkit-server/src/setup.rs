@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use argon2::{Argon2, password_hash::PasswordHasher as _};
 use refundkit::{Environment, KeyId, OrganizationId, Scope, api_key};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::{
+    accounts,
     caller::Role,
     config::{DataConfig, DatabaseUrl},
     env::Env,
@@ -173,12 +173,36 @@ pub struct Made {
 
 /// Makes the first organization, its owner and one admin key for each environment. Refuses a second time.
 pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganization) -> Result<Made, SetupError> {
+    let keys =
+        [(Environment::Test, new_key(env, Environment::Test)), (Environment::Live, new_key(env, Environment::Live))];
+    let [(_, (_, test_key)), (_, (_, live_key))] = keys.clone();
+    let owner = found(store, env, first, keys.to_vec()).await?;
+    Ok(Made {
+        organization_id: owner.organization_id,
+        test_key: SecretString::from(test_key),
+        live_key: SecretString::from(live_key),
+    })
+}
+
+/// Makes the first organization and its owner, who will make keys in the dashboard. Refuses a second time.
+pub async fn first_owner(store: &Store, env: &Env, first: FirstOrganization) -> Result<User, SetupError> {
+    found(store, env, first, Vec::new()).await
+}
+
+/// Whether there is no organization yet.
+pub async fn is_empty(store: &Store) -> Result<bool, StoreError> {
+    Ok(organizations::count(&mut *store.read().await?).await? == 0)
+}
+
+async fn found(
+    store: &Store,
+    env: &Env,
+    first: FirstOrganization,
+    keys: Vec<(Environment, (KeyId, String))>,
+) -> Result<User, SetupError> {
     let FirstOrganization { name, email, password } = first;
-    let password_hash = tokio::task::spawn_blocking(move || hash_password(&password))
-        .await
-        .map_err(|error| SetupError::Password(error.to_string()))??;
-    let organization_id = env.new_organization_id();
-    let now = env.now();
+    let password_hash = accounts::hash_password(password).await.map_err(SetupError::Password)?;
+    let (organization_id, now) = (env.new_organization_id(), env.now());
     let owner = User {
         id: env.new_user_id(),
         organization_id,
@@ -187,9 +211,6 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
         created_at: now,
         signed_in_at: None,
     };
-    let keys =
-        [(Environment::Test, new_key(env, Environment::Test)), (Environment::Live, new_key(env, Environment::Live))];
-    let [(_, (_, test_key)), (_, (_, live_key))] = keys.clone();
     store
         .write::<_, SetupError, _>(move |connection| {
             Box::pin(async move {
@@ -203,11 +224,10 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
                     let tenant = Tenant { organization_id, environment };
                     api_keys::insert(connection, tenant, &first_key(id, &key, now)).await?;
                 }
-                Ok(())
+                Ok(owner)
             })
         })
-        .await?;
-    Ok(Made { organization_id, test_key: SecretString::from(test_key), live_key: SecretString::from(live_key) })
+        .await
 }
 
 fn new_key(env: &Env, environment: Environment) -> (KeyId, String) {
@@ -223,13 +243,4 @@ fn first_key(id: KeyId, key: &str, created_at: refundkit::Timestamp) -> NewApiKe
         hash: api_key::hash_api_key(key),
         created_at,
     }
-}
-
-/// Argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane).
-fn hash_password(password: &SecretString) -> Result<String, SetupError> {
-    let parameters =
-        argon2::Params::new(19_456, 2, 1, None).map_err(|error| SetupError::Password(error.to_string()))?;
-    let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
-    let hash = argon2.hash_password(password.expose_secret().as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|error| SetupError::Password(error.to_string()))
 }

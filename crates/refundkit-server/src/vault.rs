@@ -15,6 +15,7 @@ use crate::env::Env;
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
+const SETUP_TOKEN_BYTES: usize = 16;
 /// The length of the master key.
 pub const MASTER_KEY_BYTES: usize = 32;
 
@@ -22,6 +23,7 @@ pub const MASTER_KEY_BYTES: usize = 32;
 pub struct Vault {
     cipher: Aes256Gcm,
     key_id: [u8; KEY_ID_BYTES],
+    setup_token: SecretString,
 }
 
 /// Why a sealed value does not open.
@@ -51,7 +53,16 @@ impl Vault {
             Sha256::new().chain_update(b"refundkit master key id").chain_update(bytes.expose_secret()).finalize();
         let mut key_id = [0; KEY_ID_BYTES];
         key_id.copy_from_slice(&digest[..KEY_ID_BYTES]);
-        Ok(Self { cipher, key_id })
+        let setup =
+            Sha256::new().chain_update(b"refundkit setup address").chain_update(bytes.expose_secret()).finalize();
+        let setup_token = SecretString::from(hex::encode(&setup[..SETUP_TOKEN_BYTES]));
+        Ok(Self { cipher, key_id, setup_token })
+    }
+
+    /// What the address holds at which the first organization is made: the same on every server with this key, and known to nobody
+    /// who has neither the key nor the server's log.
+    pub fn setup_token(&self) -> &SecretString {
+        &self.setup_token
     }
 
     /// Seals a secret for the row that `binding` names (table, id, column).

@@ -12,8 +12,8 @@ use refundkit_server::{
     server::Server,
     server_lock::{self, LockError},
     setup,
-    store::organizations,
 };
+use secrecy::ExposeSecret as _;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -46,13 +46,15 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let app = open(&config, address).await?;
     start_metrics(config.metrics_listen).await;
-    let organizations = organizations::count(&mut *app.store.read().await?).await?;
+    let is_empty = setup::is_empty(&app.store).await?;
     let mut stop = Stop::new()?;
     let server = Server::start_as(config.role, Arc::clone(&app), listener);
     tracing::info!("listening on http://{address}");
-    if organizations == 0 {
+    if is_empty && config.role.answers() {
+        let token = app.vault.setup_token().expose_secret();
         tracing::warn!(
-            "there is no organization yet: make one with `refundkit setup --organization NAME --email ADDRESS`"
+            "there is no organization yet: make one at {}/setup?token={token} or with `refundkit setup --organization NAME --email ADDRESS`",
+            app.public_url.base
         );
     }
     stop.asked_for().await;

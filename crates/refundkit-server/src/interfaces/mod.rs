@@ -2,6 +2,7 @@
 //! refunds or decides anything.
 
 pub mod auth;
+pub mod dashboard;
 pub mod idempotency;
 pub mod input;
 pub mod mcp;

@@ -15,6 +15,11 @@ pub async fn find_first(connection: &mut Connection) -> Result<Option<Organizati
     connection.fetch_optional(SQL, params![], |row| row.parse("id")).await
 }
 
+/// The name of an organization.
+pub async fn get_name(connection: &mut Connection, id: OrganizationId) -> Result<String, StoreError> {
+    connection.fetch_one("SELECT name FROM organizations WHERE id = $1", params![id], |row| row.text("name")).await
+}
+
 /// Inserts an organization.
 pub async fn insert(
     connection: &mut Connection,

@@ -1,0 +1,155 @@
+//! Forms: read within bounds, believed only when they come from our own pages, and shown again with what was typed and what was
+//! wrong beside it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts as _, Request},
+    http::{HeaderMap, header},
+};
+use refundkit::ErrorCode;
+use secrecy::SecretString;
+
+use super::{page::Problem, viewer::Viewer};
+use crate::{app::App, error::Error};
+
+/// What a person filled in, by field.
+#[derive(Default)]
+pub(super) struct Form(BTreeMap<String, String>);
+
+impl Form {
+    /// What is in a field; empty when there is nothing.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |value| value.trim())
+    }
+
+    /// What is in a field, when there is something.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        Some(self.get(name)).filter(|value| !value.is_empty())
+    }
+
+    /// What is in a field that nobody should see; not trimmed.
+    pub(super) fn secret(&self, name: &str) -> SecretString {
+        SecretString::from(self.0.get(name).cloned().unwrap_or_default())
+    }
+
+    /// Whether a box is ticked.
+    pub(super) fn is_ticked(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The same form to be shown again.
+    pub(super) fn again(self, error: Error) -> Entered {
+        Entered { form: self, error: Some(error) }
+    }
+}
+
+impl FromRequest<Arc<App>> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        check_origin(app, request.headers())?;
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !media_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded")) {
+            return Err(Error::new(ErrorCode::UnsupportedMediaType, "This is not a form.").into());
+        }
+        let body = Bytes::from_request(request, app).await;
+        let body = body.map_err(|_| Error::new(ErrorCode::RequestTooLarge, "The form is too large."))?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+/// A form of somebody who is signed in, made in the environment that they see.
+pub(super) struct Posted {
+    /// Who.
+    pub(super) viewer: Viewer,
+    /// What.
+    pub(super) form: Form,
+}
+
+impl FromRequest<Arc<App>> for Posted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let viewer = Viewer::from_request_parts(&mut parts, app).await?;
+        let form = Form::from_request(Request::from_parts(parts, body), app).await?;
+        let (made_in, shown) = (form.get("environment"), viewer.environment());
+        if made_in != shown.as_str() {
+            let message = format!(
+                "This form belongs to the {made_in} environment, and you are in {shown} now. Nothing was done."
+            );
+            return Err(Error::new(ErrorCode::EnvironmentMismatch, message)
+                .hint("Switch the environment back, or open the page again in this one.")
+                .into());
+        }
+        Ok(Self { viewer, form })
+    }
+}
+
+/// Whether a form comes from our own pages, by what browsers say of it themselves and pages cannot change.
+fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Error> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_ours = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => {
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            authority.is_some() && (authority == text("host") || authority == Some(&app.public_url.authority))
+        }
+        (None, None) => false,
+    };
+    if is_ours {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::Unauthorized, "This form did not come from a page of this server. Nothing was done.")
+        .hint("Open the page and send the form from there."))
+}
+
+/// A form as it is shown: with what was typed, and what was wrong.
+#[derive(Default)]
+pub(super) struct Entered {
+    form: Form,
+    error: Option<Error>,
+}
+
+impl Entered {
+    /// A form with these values, before anybody typed.
+    pub(super) fn with(values: &[(&str, &str)]) -> Self {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { form: Form(values.collect()), error: None }
+    }
+
+    /// What is in a field.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.form.get(name)
+    }
+
+    /// Whether a field has this value.
+    pub(super) fn is(&self, name: &str, value: &str) -> bool {
+        self.form.get(name) == value
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn wrong(&self, name: &str) -> Option<Wrong> {
+        self.error.as_ref().filter(|error| error.field_name() == Some(name)).map(Wrong::of)
+    }
+
+    /// What is wrong with the whole: an error about none of these fields, whose names stand here with spaces between.
+    pub(super) fn wrong_besides(&self, fields: &str) -> Option<Wrong> {
+        let is_besides = |name: &str| fields.split(' ').all(|field| field != name);
+        self.error.as_ref().filter(|error| error.field_name().is_none_or(is_besides)).map(Wrong::of)
+    }
+}
+
+/// What was wrong, in the API's words.
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Wrong {
+    fn of(error: &Error) -> Self {
+        Self { message: error.to_string(), hint: error.hint_text().map(str::to_owned) }
+    }
+}

@@ -1,0 +1,36 @@
+//! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
+//! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
+
+mod assets;
+mod form;
+mod overview;
+mod page;
+mod show;
+mod sign_in;
+mod viewer;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+
+pub use page::problem;
+
+use crate::{app::App, limits};
+
+/// The routes of the dashboard.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/login", get(sign_in::show).post(sign_in::sign_in))
+        .route("/logout", post(sign_in::sign_out))
+        .route("/environment", post(sign_in::switch_environment))
+        .route("/setup", get(sign_in::show_setup).post(sign_in::set_up))
+        .route("/assets/{name}", get(assets::serve))
+        .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
+        .layer(middleware::from_fn(page::around))
+}

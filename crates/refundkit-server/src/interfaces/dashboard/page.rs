@@ -1,0 +1,203 @@
+//! What holds for every page: its frame, its headers, and how it looks when something went wrong.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use refundkit::{Environment, ErrorCode, RequestId};
+
+use super::{assets, viewer::Viewer};
+use crate::error::Error;
+
+/// Nothing but our own files; no script or style in the page itself; no other site may frame it or be sent its forms.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// An answer of the dashboard: a page, or why there is none.
+pub(super) type Shown = Result<Response, Problem>;
+
+/// Why there is no page.
+#[derive(Debug, Clone)]
+pub(super) enum Problem {
+    /// Nobody is signed in: they should, and then see this address.
+    SignIn {
+        /// Path and query.
+        next: String,
+    },
+    /// It could not be done.
+    Failed(Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignIn { next } if next == "/" => Redirect::to("/login").into_response(),
+            Self::SignIn { next } => {
+                let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+                Redirect::to(&format!("/login?{query}")).into_response()
+            }
+            Self::Failed(error) => {
+                let mut response = error.status().into_response();
+                response.extensions_mut().insert(error);
+                response
+            }
+        }
+    }
+}
+
+/// A page that was rendered.
+pub(super) fn html(template: &impl Template) -> Shown {
+    Ok(Html(template.render().map_err(Error::internal)?).into_response())
+}
+
+/// The same with another status: a form that was refused.
+pub(super) fn html_with(status: StatusCode, template: &impl Template) -> Shown {
+    let mut response = html(template)?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// To another page, after a form was done.
+pub(super) fn to(address: &str) -> Shown {
+    Ok(Redirect::to(address).into_response())
+}
+
+/// A part of the dashboard, as the navigation names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// `/`.
+    Overview,
+    /// `/refunds`.
+    Refunds,
+    /// `/logs`.
+    Logs,
+    /// `/settings/processors`.
+    Processors,
+    /// `/settings/api-keys`.
+    ApiKeys,
+    /// `/settings/team`.
+    Team,
+    /// `/settings/organization`.
+    Organization,
+    /// `/settings/account`.
+    Account,
+}
+
+/// What is around every page of somebody who is signed in.
+pub(super) struct Frame<'a> {
+    /// What the page is called.
+    pub(super) title: &'a str,
+    /// Where it is.
+    pub(super) section: Section,
+    /// Who looks at it.
+    pub(super) viewer: &'a Viewer,
+}
+
+/// A line of the navigation.
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    pub(super) address: &'static str,
+    pub(super) is_here: bool,
+}
+
+impl Frame<'_> {
+    fn line(&self, name: &'static str, address: &'static str, section: Section) -> Line {
+        Line { name, address, is_here: self.section == section }
+    }
+
+    /// What everybody sees first.
+    pub(super) fn main_lines(&self) -> Vec<Line> {
+        let mut lines =
+            vec![self.line("Overview", "/", Section::Overview), self.line("Refunds", "/refunds", Section::Refunds)];
+        if self.viewer.is_admin() {
+            lines.push(self.line("Logs", "/logs", Section::Logs));
+        }
+        lines
+    }
+
+    /// Settings that this person may see.
+    pub(super) fn settings_lines(&self) -> Vec<Line> {
+        let mut lines = vec![self.line("Processors", "/settings/processors", Section::Processors)];
+        if self.viewer.is_admin() {
+            lines.push(self.line("API keys", "/settings/api-keys", Section::ApiKeys));
+            lines.push(self.line("Team", "/settings/team", Section::Team));
+            lines.push(self.line("Organization", "/settings/organization", Section::Organization));
+        }
+        lines.push(self.line("Account", "/settings/account", Section::Account));
+        lines
+    }
+
+    /// Whether pages show real money.
+    pub(super) fn is_live(&self) -> bool {
+        self.viewer.environment() == Environment::Live
+    }
+
+    /// The address of an asset.
+    pub(super) fn asset(&self, name: &str) -> &'static str {
+        assets::address(name)
+    }
+}
+
+/// What holds for every answer: its headers, and a page in place of an error.
+pub(super) async fn around(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        response = refused(&error, id);
+    }
+    with_headers(response)
+}
+
+/// An error as a page, for people who come to no page of the dashboard.
+pub fn problem(error: &Error, id: RequestId) -> Response {
+    with_headers(refused(error, id))
+}
+
+fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    response
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    message: String,
+    hint: Option<String>,
+    request_id: String,
+}
+
+impl ProblemPage<'_> {
+    fn asset(&self, name: &str) -> &'static str {
+        assets::address(name)
+    }
+}
+
+/// An error as a page.
+fn refused(error: &Error, id: RequestId) -> Response {
+    let body = error.body(id);
+    let title = match error.code() {
+        ErrorCode::NotFound => "There is nothing here",
+        ErrorCode::Unauthorized => "That is not yours to do",
+        ErrorCode::RateLimited => "Slow down a little",
+        ErrorCode::InternalError => "That is our mistake",
+        _ => "That did not work",
+    };
+    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id };
+    match page.render() {
+        Ok(text) => (error.status(), Html(text)).into_response(),
+        Err(_) => error.response(id),
+    }
+}

@@ -1,0 +1,74 @@
+//! How things are written for people: money, times, statuses.
+
+use refundkit::{Currency, ProcessorName, RefundStage, RefundStatus, Timestamp, money::write_amount};
+
+/// Digits between two separators of thousands.
+const GROUP: usize = 3;
+
+/// An amount as people read it: `1,234.50 USD`, `500 JPY`.
+pub(super) fn money(processor: ProcessorName, minor: i64, currency: Currency) -> String {
+    let plain = write_amount(processor, minor, currency);
+    let (number, code) = plain.split_once(' ').unwrap_or((&plain, ""));
+    let (whole, rest) = number.split_once('.').map_or((number, None), |(whole, rest)| (whole, Some(rest)));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut grouped = String::with_capacity(plain.len() + digits.len() / GROUP);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % GROUP == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match rest {
+        Some(rest) => format!("{sign}{grouped}.{rest} {code}"),
+        None => format!("{sign}{grouped} {code}"),
+    }
+}
+
+/// A time as it is read where no script turns it into the reader's zone: `23 Nov 2026, 03:21 UTC`.
+pub(super) fn time(at: Timestamp) -> String {
+    let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
+    instant.to_zoned(jiff::tz::TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// A status as people say it.
+pub(super) const fn status(status: RefundStatus) -> &'static str {
+    match status {
+        RefundStatus::Pending => "Pending",
+        RefundStatus::Processing => "Processing",
+        RefundStatus::Completed => "Completed",
+        RefundStatus::Failed => "Failed",
+        RefundStatus::Cancelled => "Cancelled",
+    }
+}
+
+/// What the stage adds to the status, where it adds something.
+pub(super) const fn stage(stage: RefundStage) -> Option<&'static str> {
+    match stage {
+        RefundStage::Queued => Some("Not sent yet"),
+        RefundStage::Submitting => Some("Being sent"),
+        RefundStage::OutcomeUnknown => Some("Outcome unknown"),
+        RefundStage::RequiresAction => Some("Needs the customer"),
+        RefundStage::AwaitingProcessor => Some("At the processor"),
+        RefundStage::Settled => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_grouped_and_keeps_its_decimals() {
+        for (minor, currency, text) in [
+            (0, "usd", "0.00 USD"),
+            (2500, "usd", "25.00 USD"),
+            (123_456_789, "usd", "1,234,567.89 USD"),
+            (-100_000, "eur", "-1,000.00 EUR"),
+            (500, "jpy", "500 JPY"),
+            (1_500_000, "jpy", "1,500,000 JPY"),
+            (1_234_560, "kwd", "1,234.560 KWD"),
+        ] {
+            assert_eq!(money(ProcessorName::Stripe, minor, currency.parse().unwrap()), text);
+        }
+    }
+}
