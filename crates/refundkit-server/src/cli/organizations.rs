@@ -6,7 +6,7 @@ use refundkit_server::{config::DataConfig, env::Env, setup};
 
 use super::{
     output::Output,
-    setup::{Organization, open_existing, tell_made},
+    setup::{NewOrganization, open_existing, tell_made},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,7 +26,7 @@ pub(crate) enum Command {
 #[command(verbatim_doc_comment)]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
-    organization: Organization,
+    organization: NewOrganization,
     #[command(flatten)]
     data: DataConfig,
 }

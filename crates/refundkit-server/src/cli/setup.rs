@@ -30,14 +30,14 @@ const PASSWORD_CHARACTERS_MADE: usize = 20;
 #[command(verbatim_doc_comment)]
 pub(crate) struct SetupArgs {
     #[command(flatten)]
-    organization: Organization,
+    organization: NewOrganization,
     #[command(flatten)]
     data: DataConfig,
 }
 
 /// An organization to make, and who owns it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Organization {
+pub(crate) struct NewOrganization {
     /// The organization's name.
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: SetupArgs, output: Output) -> anyhow::Result<ExitC
     tell_made(&first, &made?, output)
 }
 
-impl Organization {
+impl NewOrganization {
     /// The organization as it is to be made: a name, an address, a password.
     pub(crate) fn checked(&self, env: &Env) -> anyhow::Result<FirstOrganization> {
         let name = accounts::checked_name("--organization", &self.organization);
