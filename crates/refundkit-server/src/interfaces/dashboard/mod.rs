@@ -22,6 +22,8 @@ use axum::{
     routing::{get, post},
 };
 
+pub use page::problem;
+
 use crate::{app::App, limits};
 
 /// The routes of the dashboard.
