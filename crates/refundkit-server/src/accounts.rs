@@ -104,6 +104,17 @@ pub async fn session(app: &Arc<App>, token: &str) -> Result<Option<SignedIn>, Er
     Ok(Some(SignedIn { session, user, organization }))
 }
 
+/// Whether a session still stands as it did, with its environment. It does not count as being seen: a page that looks for news by
+/// itself is nobody.
+pub async fn is_going_on(app: &Arc<App>, session: &Session) -> Result<bool, Error> {
+    let found = {
+        let mut connection = app.store.read().await?;
+        sessions::find(&mut connection, &session.token_hash).await?
+    };
+    let now = app.env.now();
+    Ok(found.is_some_and(|found| found.environment == session.environment && !has_ended(&found, now)))
+}
+
 fn has_ended(session: &Session, now: Timestamp) -> bool {
     now.millis_since(session.seen_at) > limits::SESSION_IDLE_MS
         || now.millis_since(session.created_at) > limits::SESSION_MS_MAX

@@ -168,6 +168,15 @@ pub const SIGN_IN_EVERY: Duration = Duration::from_mins(1);
 /// The largest form that is read.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Pages that live at the same time in this process: each holds a connection.
+pub const LIVE_STREAMS_MAX: usize = 64;
+/// How long a page lives; after that it says so, and lives again when it is loaded again.
+pub const LIVE_STREAM_MAX: Duration = Duration::from_mins(30);
+/// How often a page that lives looks for news.
+pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a page that lives and has no news is told so: a connection whose other end is gone is noticed by it.
+pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
 /// The longest text of others that an agent is shown, in characters.

@@ -74,6 +74,8 @@ impl Handle for ConnectStripe {
                 status: ConnectionStatus::Active,
                 secret_key_hint: hint,
                 account: report.account,
+                account_name: report.account_name,
+                missing_permissions: report.missing_permissions,
                 connect,
                 webhook_url: connections::webhook_path(name, id),
                 webhook_secret_hint,
@@ -258,13 +260,23 @@ impl Handle for TestStripe {
         let stored = get(context, ProcessorName::Stripe).await?;
         let processor = processors::open(&context.app, context.caller.tenant, &stored)?;
         let tried = processor.verify_credentials().await;
-        let status = match (&tried, stored.connection.status) {
-            (_, ConnectionStatus::Disconnected) => ConnectionStatus::Disconnected,
-            (Ok(_), _) => ConnectionStatus::Active,
-            (Err(error), _) if error.kind.is_refusal() => ConnectionStatus::Invalid,
-            (Err(_), status) => status,
-        };
-        let marked = mark(context, stored, status).await?;
+        let before = stored.connection;
+        let mut found = before.clone();
+        match &tried {
+            Ok(report) => {
+                // What could not be read this time is what it was: the key is the same.
+                found.account = report.account.clone().or(found.account);
+                found.account_name = report.account_name.clone().or(found.account_name);
+                found.missing_permissions.clone_from(&report.missing_permissions);
+                found.status = ConnectionStatus::Active;
+            }
+            Err(error) if error.kind.is_refusal() => found.status = ConnectionStatus::Invalid,
+            Err(_) => {}
+        }
+        if before.status == ConnectionStatus::Disconnected {
+            found.status = ConnectionStatus::Disconnected;
+        }
+        let marked = mark(context, before, found).await?;
         tried.map_err(Error::from_processor)?;
         Ok(Answer::ok(marked))
     }
@@ -272,8 +284,8 @@ impl Handle for TestStripe {
 
 impl Handle for DisconnectStripe {
     async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
-        let stored = get(context, ProcessorName::Stripe).await?;
-        let id = stored.connection.id;
+        let before = get(context, ProcessorName::Stripe).await?.connection;
+        let id = before.id;
         let open = {
             let mut connection = context.app.store.read().await?;
             refunds::any_open(&mut connection, context.caller.tenant, id).await?
@@ -282,35 +294,35 @@ impl Handle for DisconnectStripe {
             return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.")
                 .hint(Hint::ForceDisconnection));
         }
-        Ok(Answer::ok(mark(context, stored, ConnectionStatus::Disconnected).await?))
+        let disconnected = ProcessorConnection { status: ConnectionStatus::Disconnected, ..before.clone() };
+        Ok(Answer::ok(mark(context, before, disconnected).await?))
     }
 }
 
+/// Notes what changed of a connection, unless somebody else changed it meanwhile.
 async fn mark(
     context: &Context,
-    stored: StoredConnection,
-    status: ConnectionStatus,
+    before: ProcessorConnection,
+    mut found: ProcessorConnection,
 ) -> Result<ProcessorConnection, Error> {
-    let (tenant, now) = (context.caller.tenant, context.app.env.now());
-    let mut marked = stored.connection;
-    if marked.status != status {
-        let seen_at = marked.updated_at;
-        marked.status = status;
-        marked.updated_at = now;
-        let id = marked.id;
-        context
-            .app
-            .store
-            .write::<_, Error, _>(move |connection| {
-                Box::pin(async move {
-                    connection.lock(&Lock::Connections(tenant)).await?;
-                    if connections::get_status(connection, tenant, id).await?.1 != seen_at {
-                        return Err(processors::changed_meanwhile());
-                    }
-                    Ok(connections::mark_status(connection, tenant, id, status, now).await?)
-                })
-            })
-            .await?;
+    if found == before {
+        return Ok(shown(context, found));
     }
+    let tenant = context.caller.tenant;
+    found.updated_at = context.app.env.now();
+    let marked = found.clone();
+    context
+        .app
+        .store
+        .write::<_, Error, _>(move |connection| {
+            Box::pin(async move {
+                connection.lock(&Lock::Connections(tenant)).await?;
+                if connections::get_status(connection, tenant, found.id).await?.1 != before.updated_at {
+                    return Err(processors::changed_meanwhile());
+                }
+                Ok(connections::mark_tried(connection, tenant, &found).await?)
+            })
+        })
+        .await?;
     Ok(shown(context, marked))
 }

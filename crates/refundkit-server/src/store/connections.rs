@@ -47,8 +47,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, organization_id, environment, processor, status, sealed_secret_key, secret_key_hint, account, ",
-            "connect, sealed_webhook_secret, webhook_secret_hint, replaced_webhook_secrets, ",
-            "created_at, updated_at FROM connections WHERE ",
+            "connect, sealed_webhook_secret, webhook_secret_hint, replaced_webhook_secrets, account_name, ",
+            "missing_permissions, created_at, updated_at FROM connections WHERE ",
             $rest
         )
     };
@@ -70,6 +70,8 @@ fn read(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
         status: row.parse("status")?,
         secret_key_hint: row.text("secret_key_hint")?,
         account: row.optional_text("account")?,
+        account_name: row.optional_text("account_name")?,
+        missing_permissions: row.json_optional("missing_permissions")?.unwrap_or_default(),
         connect: row.json_optional("connect")?,
         webhook_url: webhook_path(processor, id),
         webhook_secret_hint: row.optional_text("webhook_secret_hint")?,
@@ -156,12 +158,13 @@ pub async fn list(connection: &mut Connection, tenant: Tenant) -> Result<Vec<Pro
 pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredConnection) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key,
             secret_key_hint, account, connect, sealed_webhook_secret, webhook_secret_hint, replaced_webhook_secrets,
-            created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            account_name, missing_permissions, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         ON CONFLICT (id) DO UPDATE SET status = excluded.status, sealed_secret_key = excluded.sealed_secret_key,
             secret_key_hint = excluded.secret_key_hint, account = excluded.account, connect = excluded.connect,
             sealed_webhook_secret = excluded.sealed_webhook_secret, webhook_secret_hint = excluded.webhook_secret_hint,
-            replaced_webhook_secrets = excluded.replaced_webhook_secrets, updated_at = excluded.updated_at";
+            replaced_webhook_secrets = excluded.replaced_webhook_secrets, account_name = excluded.account_name,
+            missing_permissions = excluded.missing_permissions, updated_at = excluded.updated_at";
     let shown = &stored.connection;
     let connect = shown.connect.as_ref().map(|connect| to_json("connect", connect)).transpose()?;
     let WebhookSecrets { sealed, replaced } = &stored.webhook_secrets;
@@ -178,6 +181,8 @@ pub async fn put(connection: &mut Connection, tenant: Tenant, stored: &StoredCon
         sealed.as_deref(),
         shown.webhook_secret_hint.as_ref(),
         replaced_text(replaced)?,
+        shown.account_name.as_ref(),
+        to_json("missing_permissions", &shown.missing_permissions)?,
         shown.created_at,
         shown.updated_at,
     ];
@@ -195,6 +200,28 @@ pub async fn mark_status(
     const SQL: &str = "UPDATE connections SET status = $4, updated_at = $5
         WHERE organization_id = $1 AND environment = $2 AND id = $3";
     connection.queue(SQL, params![tenant.organization_id, tenant.environment, id, status, at]).await
+}
+
+/// Notes what trying a connection's credential told: whether it can be used, whose it is, and what it lacks.
+pub async fn mark_tried(
+    connection: &mut Connection,
+    tenant: Tenant,
+    tried: &ProcessorConnection,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE connections SET status = $4, account = $5, account_name = $6, missing_permissions = $7,
+            updated_at = $8
+        WHERE organization_id = $1 AND environment = $2 AND id = $3";
+    let params = params![
+        tenant.organization_id,
+        tenant.environment,
+        tried.id,
+        tried.status,
+        tried.account.as_ref(),
+        tried.account_name.as_ref(),
+        to_json("missing_permissions", &tried.missing_permissions)?,
+        tried.updated_at,
+    ];
+    connection.queue(SQL, params).await
 }
 
 /// Lists the connections whose refunds are followed, and that were last compared before this time, in all tenants: the one that

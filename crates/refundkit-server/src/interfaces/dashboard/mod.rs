@@ -1,12 +1,16 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
 //! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
 
+mod api_keys;
 mod assets;
 mod form;
+mod logs;
 mod overview;
 mod page;
+mod processors;
 mod show;
 mod sign_in;
+mod stream;
 mod viewer;
 
 use std::sync::Arc;
@@ -31,6 +35,9 @@ pub fn router() -> Router<Arc<App>> {
         .route("/environment", post(sign_in::switch_environment))
         .route("/setup", get(sign_in::show_setup).post(sign_in::set_up))
         .route("/assets/{name}", get(assets::serve))
+        .merge(processors::routes())
+        .merge(api_keys::routes())
+        .merge(logs::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
         .layer(middleware::from_fn(page::around))
 }

@@ -30,6 +30,27 @@ pub(super) fn time(at: Timestamp) -> String {
     instant.to_zoned(jiff::tz::TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
 
+/// A time in a page: for machines in `datetime`, for people as text.
+pub(super) struct Moment(Timestamp);
+
+impl Moment {
+    /// RFC 3339.
+    pub(super) fn iso(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// As it is read without a script.
+    pub(super) fn text(&self) -> String {
+        time(self.0)
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
 /// A status as people say it.
 pub(super) const fn status(status: RefundStatus) -> &'static str {
     match status {

@@ -289,6 +289,8 @@ impl Life {
                 webhook_secret_hint: None,
                 webhook_url: String::new(),
                 account: None,
+                account_name: None,
+                missing_permissions: Vec::new(),
                 connect: None,
                 created_at: now,
                 updated_at: now,
