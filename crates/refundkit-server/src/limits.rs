@@ -70,6 +70,8 @@ pub const NOTIFICATION_BYTES_MAX: usize = refundkit::processors::stripe::webhook
 pub const EXTERNAL_ID_CHARACTERS_MAX: usize = 255;
 /// How long a replaced webhook secret stays valid.
 pub const WEBHOOK_SECRET_OVERLAP_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many replaced webhook secrets of a connection are valid at once: each is tried on every notification that is forged.
+pub const WEBHOOK_SECRETS_REPLACED_MAX: usize = 4;
 /// How long notifications are kept, digested or not: as long as Stripe keeps its events.
 pub const NOTIFICATION_DAYS: i64 = 30;
 /// Notifications claimed at once to be digested.
@@ -78,6 +80,8 @@ pub const NOTIFICATIONS_DIGESTED_MAX: i64 = 64;
 pub const NOTIFICATIONS_AT_ONCE_MAX: usize = 8;
 /// How often it is asked whether a day has passed since books were last compared.
 pub const RECONCILE_REST: Duration = Duration::from_secs(10);
+/// How many connections are compared at once. One that its processor keeps waiting holds up none of the others.
+pub const COMPARISONS_AT_ONCE_MAX: usize = 8;
 /// Refunds made elsewhere that one comparison tells of one by one; more are counted.
 pub const DRIFT_TOLD_MAX: usize = 1000;
 

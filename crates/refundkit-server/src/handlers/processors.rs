@@ -11,11 +11,12 @@ use super::pages;
 use crate::{
     app::App,
     error::Error,
+    hint::Hint,
     limits, processors,
     registry::{Answer, Context, Handle},
     store::{
         Lock, api_keys, connections,
-        connections::{StoredConnection, WebhookSecrets},
+        connections::{ReplacedSecret, StoredConnection, WebhookSecrets},
         refunds,
     },
 };
@@ -130,9 +131,7 @@ fn checked_webhook_secret(secret: SecretString) -> Result<SecretString, Error> {
         return Ok(secret);
     }
     Err(Error::validation("webhookSecret", "This is not a signing secret of a Stripe webhook endpoint (whsec_…).")
-        .hint(
-            "Make an endpoint for `webhookUrl` in Stripe (Developers, Webhooks) and paste the signing secret it shows.",
-        ))
+        .hint(Hint::MakeWebhookEndpoint))
 }
 
 /// Enough of a secret to recognise it. It is ASCII and longer than this.
@@ -141,7 +140,8 @@ fn webhook_hint(secret: &SecretString) -> String {
     format!("{WEBHOOK_SECRET_PREFIX}…{}", &text[text.len().saturating_sub(HINT_CHARACTERS)..])
 }
 
-/// The secrets once this one is saved: the one before stays valid for a day, and saving the same one again changes nothing.
+/// The secrets once this one is saved: each that was replaced stays valid for a day, and saving the same one again changes
+/// nothing. `conflict` when too many would be valid: none of them ends before its time.
 fn replaced_webhook_secret(
     app: &App,
     id: ConnectionId,
@@ -150,15 +150,36 @@ fn replaced_webhook_secret(
 ) -> Result<WebhookSecrets, Error> {
     let binding = processors::webhook_binding(id);
     let known = before.map(|stored| stored.webhook_secrets.clone()).unwrap_or_default();
+    let is_given = |sealed: &[u8]| {
+        let opened = app.vault.open(&binding, sealed).map_err(Error::internal)?;
+        Ok::<_, Error>(opened.expose_secret() == secret.expose_secret())
+    };
+    let now = app.env.now();
+    let mut replaced = Vec::new();
     if let Some(sealed) = &known.sealed {
-        let current = app.vault.open(&binding, sealed).map_err(Error::internal)?;
-        if current.expose_secret() == secret.expose_secret() {
+        if is_given(sealed)? {
             return Ok(known);
         }
+        let valid_until = now.plus_millis(limits::WEBHOOK_SECRET_OVERLAP_MS);
+        replaced.push(ReplacedSecret { sealed: sealed.clone(), valid_until });
     }
-    let until = app.env.now().plus_millis(limits::WEBHOOK_SECRET_OVERLAP_MS);
+    for earlier in known.replaced {
+        // One that comes back is the current one from now on.
+        if now < earlier.valid_until && !is_given(&earlier.sealed)? {
+            replaced.push(earlier);
+        }
+    }
+    if replaced.len() > limits::WEBHOOK_SECRETS_REPLACED_MAX {
+        let ends = replaced.iter().map(|earlier| earlier.valid_until).min().unwrap_or(now);
+        let message = format!(
+            "The webhook secret was replaced {} times within a day, and each one replaced is still valid.",
+            limits::WEBHOOK_SECRETS_REPLACED_MAX
+        );
+        return Err(Error::new(ErrorCode::Conflict, message)
+            .hint(format!("Replace it after {ends}, when the oldest of them ends.")));
+    }
     let sealed = app.vault.seal(&app.env, &binding, secret).map_err(Error::internal)?;
-    Ok(WebhookSecrets { sealed: Some(sealed), before: known.sealed.map(|sealed| (sealed, until)) })
+    Ok(WebhookSecrets { sealed: Some(sealed), replaced })
 }
 
 /// What is given now over what was set before: omitted fields are kept.
@@ -219,9 +240,7 @@ async fn refuse_a_stranger_to_open_refunds(
                 "This key cannot read the open refund {}: does it belong to another Stripe account?",
                 refund.id
             );
-            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(
-                "Use a key of the same account, wait until the open refunds have settled, or send `force: true`.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(Hint::ForceReplacement));
         }
     }
     Ok(())
@@ -272,9 +291,8 @@ impl Handle for DisconnectStripe {
             refunds::any_open(&mut connection, context.caller.tenant, id).await?
         };
         if open && self.force != Some(true) {
-            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.").hint(
-                "Wait until they have settled, or send `force=true`: they will still be followed to their end.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.")
+                .hint(Hint::ForceDisconnection));
         }
         let disconnected = ProcessorConnection { status: ConnectionStatus::Disconnected, ..before.clone() };
         Ok(Answer::ok(mark(context, before, disconnected).await?))

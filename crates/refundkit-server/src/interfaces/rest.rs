@@ -121,7 +121,7 @@ async fn serve(
     let caller = auth::authenticate(app, &parts.headers).await?;
     let path = parts.uri.path().to_owned();
     let refused = |caller: &Caller, error: Error| {
-        let result = Err(error);
+        let result = Err(error.told_to(caller.through));
         Record::without_input(entry, caller, request_id, &path).end(app, &result);
         result
     };

@@ -39,8 +39,8 @@ pub struct ConnectStripe {
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub secret_key: Option<SecretString>,
-    /// The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. One that is replaced stays
-    /// valid for 24 hours.
+    /// The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. Each one
+    /// that is replaced stays valid for 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub webhook_secret: Option<SecretString>,

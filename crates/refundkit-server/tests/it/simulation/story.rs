@@ -296,7 +296,7 @@ impl Life {
                 updated_at: now,
             },
             sealed_secret_key,
-            webhook_secrets: WebhookSecrets { sealed: Some(sealed_webhook_secret.unwrap()), before: None },
+            webhook_secrets: WebhookSecrets { sealed: Some(sealed_webhook_secret.unwrap()), replaced: Vec::new() },
         };
         let written: Result<(), StoreError> = app
             .store

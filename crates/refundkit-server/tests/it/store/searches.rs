@@ -83,16 +83,16 @@ fn seed(database: &str) {
 
 /// Rows and index entries that were read so far, once every session has told.
 async fn rows_read(database: &str) -> i64 {
+    const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    const READ: &str = "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname LIKE 'refund%')
+        + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname LIKE 'refund%')";
     let asked = Instant::now();
     let number = async |sql: &'static str| -> i64 {
         let database = database.to_owned();
         let answer = tokio::task::spawn_blocking(move || postgres::server().psql(&database, sql)).await.unwrap();
         answer.trim().parse().unwrap()
     };
-    const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-    const READ: &str = "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname LIKE 'refund%')
-        + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname LIKE 'refund%')";
     while number(SESSIONS).await > 0 {
         assert!(asked.elapsed() < Duration::from_secs(20), "sessions do not end");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -116,7 +116,8 @@ async fn on_postgresql_no_search_walks_through_a_tenant() {
     let value = |value| Some(Named::Metadata { value, key: None });
     let pair = |key, value| Some(Named::Metadata { value, key: Some(key) });
     let examined = i64::from(limits::SEARCH_EXAMINED_MAX);
-    let (few, page) = (1_000, examined * READ_FOR_EACH);
+    let few = 1_000;
+    let page = examined * READ_FOR_EACH + few;
     for (named, filters, expected, most) in [
         (None, any(), 25, few),
         (None, status(RefundStatus::Completed), 25, few),

@@ -72,12 +72,12 @@ fn newest(count: u32) -> Vec<i64> {
     (REFUNDS - count..REFUNDS).rev().map(i64::from).collect()
 }
 
-const fn value(value: &str) -> Option<Named<'_>> {
-    Some(Named::Metadata { value, key: None })
+const fn value(value: &str) -> Named<'_> {
+    Named::Metadata { value, key: None }
 }
 
-const fn pair<'a>(key: &'a str, value: &'a str) -> Option<Named<'a>> {
-    Some(Named::Metadata { value, key: Some(key) })
+const fn pair<'a>(key: &'a str, value: &'a str) -> Named<'a> {
+    Named::Metadata { value, key: Some(key) }
 }
 
 #[tokio::test]
@@ -111,12 +111,18 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
         (Some(Named::Payment("ch_7")), any(), vec![7], None, full),
         (Some(Named::Payment("pi_7")), status(RefundStatus::Completed), vec![7], None, full),
         (Some(Named::External("re_7")), any(), vec![7], None, full),
-        (value("7"), any(), vec![7], None, full),
-        (pair("order", "7"), any(), vec![7], None, full),
-        (pair("channel", "7"), any(), vec![], None, full),
-        (value("web"), any(), newest(LIMIT), None, full),
-        (value("web"), status(RefundStatus::Completed), newest(LIMIT), None, full),
-        (pair("odd", "yes"), any(), (0..LIMIT).map(|place| i64::from(REFUNDS - 1 - 2 * place)).collect(), None, full),
+        (Some(value("7")), any(), vec![7], None, full),
+        (Some(pair("order", "7")), any(), vec![7], None, full),
+        (Some(pair("channel", "7")), any(), vec![], None, full),
+        (Some(value("web")), any(), newest(LIMIT), None, full),
+        (Some(value("web")), status(RefundStatus::Completed), newest(LIMIT), None, full),
+        (
+            Some(pair("odd", "yes")),
+            any(),
+            (0..LIMIT).map(|place| i64::from(REFUNDS - 1 - 2 * place)).collect(),
+            None,
+            full,
+        ),
         // Nothing among the newest, and no index that knows: the page says how far it came.
         (None, SearchRefunds { reason: Some(RefundReason::AgentError), ..any() }, vec![], oldest_examined, page),
         (None, SearchRefunds { initiated_by: Some(InitiatedBy::Mcp), ..any() }, vec![], oldest_examined, page),
@@ -128,9 +134,9 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
             oldest_examined,
             page,
         ),
-        (value("web"), status(RefundStatus::Pending), vec![], oldest_examined, values),
-        (pair("none", "web"), any(), vec![], oldest_examined, values),
-        (pair("channel", "web"), stage(RefundStage::RequiresAction), vec![], oldest_examined, values),
+        (Some(value("web")), status(RefundStatus::Pending), vec![], oldest_examined, values),
+        (Some(pair("none", "web")), any(), vec![], oldest_examined, values),
+        (Some(pair("channel", "web")), stage(RefundStage::RequiresAction), vec![], oldest_examined, values),
     ] {
         let found = search::search(connection, TENANT, named, &filters, None, LIMIT).await.unwrap();
         let cost = counts.swap(0, Ordering::Relaxed);
@@ -154,8 +160,14 @@ async fn pages_that_end_early_lead_to_the_end_and_miss_nothing() {
     let odd = SearchRefunds { status: Some(RefundStatus::Completed), ..SearchRefunds::default() };
     for (named, filters, limit, expected, pages) in [
         (None, &rare, 25, vec![0], 3),
-        (value("web"), &rare, 25, vec![0], 3),
-        (pair("odd", "yes"), &odd, 100, (3..i64::from(REFUNDS)).rev().filter(|number| number % 2 == 1).collect(), 60),
+        (Some(value("web")), &rare, 25, vec![0], 3),
+        (
+            Some(pair("odd", "yes")),
+            &odd,
+            100,
+            (3..i64::from(REFUNDS)).rev().filter(|number| number % 2 == 1).collect(),
+            60,
+        ),
     ] {
         let (mut below, mut all, mut read) = (None::<RefundId>, Vec::new(), 0);
         loop {
