@@ -10,7 +10,7 @@ use refundkit::{
     processor::{ProcessorRefund, ReportedStatus},
 };
 
-use crate::lifecycle::Job;
+use crate::{days::Tally, lifecycle::Job};
 
 /// A promise of RefundKit's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,16 +27,19 @@ pub enum Invariant {
     StatusMovesAsDocumented,
     /// An idempotency key stands for one refund for ever.
     KeyNamesOneRefund,
+    /// The figures of each day say what the refunds say.
+    DaysAgree,
 }
 
 /// All of them.
-pub const INVARIANTS: [Invariant; 6] = [
+pub const INVARIANTS: [Invariant; 7] = [
     Invariant::MadeOnce,
     Invariant::NeverMoreThanCaptured,
     Invariant::BooksAgree,
     Invariant::OpenIsWatched,
     Invariant::StatusMovesAsDocumented,
     Invariant::KeyNamesOneRefund,
+    Invariant::DaysAgree,
 ];
 
 impl Invariant {
@@ -49,6 +52,7 @@ impl Invariant {
             Self::OpenIsWatched => "open_is_watched",
             Self::StatusMovesAsDocumented => "status_moves_as_documented",
             Self::KeyNamesOneRefund => "key_names_one_refund",
+            Self::DaysAgree => "days_agree",
         }
     }
 }
@@ -169,12 +173,30 @@ pub fn key_names_one_refund(key: &str, first: RefundId, again: RefundId) -> Resu
     violation(Invariant::KeyNamesOneRefund, format!("the key {key} stands for {first} and for {again}"))
 }
 
+/// Checks [`Invariant::DaysAgree`]: the figures that are kept, against what counting all refunds comes to.
+pub fn days_agree(kept: &Tally, recounted: &Tally) -> Result<(), Violation> {
+    let (mut left, mut right) = (kept.iter(), recounted.iter());
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return Ok(()),
+            (left, right) if left == right => {}
+            (left, right) => {
+                let found = format!("the figures kept are {left:?} where the refunds come to {right:?}");
+                return violation(Invariant::DaysAgree, found);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use refundkit::Timestamp;
 
     use super::*;
-    use crate::lifecycle::JobKind;
+    use crate::{
+        days::{Counts, Day},
+        lifecycle::JobKind,
+    };
 
     const ID: RefundId = RefundId::from_bits(1);
 
@@ -263,6 +285,20 @@ mod tests {
     fn a_key_that_stands_for_two_refunds_is_told() {
         assert_eq!(key_names_one_refund("k", ID, ID), Ok(()));
         violates(key_names_one_refund("k", ID, RefundId::from_bits(2)), Invariant::KeyNamesOneRefund);
+    }
+
+    #[test]
+    fn figures_that_say_something_else_are_told() {
+        let usd = "usd".parse().unwrap();
+        let tally = |failed| {
+            let mut tally = Tally::default();
+            tally.add(Day::from_number(20_000), usd, Counts { failed, ..Counts::default() });
+            tally
+        };
+        assert_eq!(days_agree(&tally(2), &tally(2)), Ok(()));
+        violates(days_agree(&tally(2), &tally(1)), Invariant::DaysAgree);
+        violates(days_agree(&tally(2), &Tally::default()), Invariant::DaysAgree);
+        violates(days_agree(&Tally::default(), &tally(1)), Invariant::DaysAgree);
     }
 
     #[test]

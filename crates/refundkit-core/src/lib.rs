@@ -31,6 +31,7 @@
 // Money is counted here: tests may add up freely, the rules may not.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod days;
 pub mod eligibility;
 pub mod invariants;
 pub mod lifecycle;

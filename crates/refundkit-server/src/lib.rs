@@ -16,6 +16,7 @@ pub mod handlers;
 pub mod interfaces;
 pub mod limits;
 pub mod metrics;
+pub mod operations;
 pub mod processors;
 pub mod progress;
 pub mod reconcile;

@@ -109,6 +109,21 @@ pub const COPY_PIECES_WAITING_MAX: usize = 8;
 /// Statements of a unit of work that travel to PostgreSQL together.
 pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
+/// Refunds that a search examines for a page where no index finds them: few enough that a page is there in some milliseconds.
+pub const SEARCH_EXAMINED_MAX: u32 = 5000;
+/// Log entries that a search examines for a page.
+pub const LOG_ENTRIES_EXAMINED_MAX: u32 = 2000;
+/// How far refunds are counted that stand in some way: more are told as more.
+pub const REFUNDS_COUNTED_MAX: i64 = 10_000;
+/// Days of the overview, today included.
+pub const OVERVIEW_DAYS: i64 = 30;
+/// Days, today included, in which a failed refund needs a person.
+pub const FAILED_DAYS: i64 = 7;
+/// The newest refunds that the overview shows.
+pub const OVERVIEW_REFUNDS: u32 = 8;
+/// The newest notifications of a processor that are shown.
+pub const NOTIFICATIONS_SHOWN: u32 = 20;
+
 /// Log entries that may wait to be written; more are dropped and counted.
 pub const LOG_ENTRIES_QUEUED_MAX: usize = 8192;
 /// Log entries written in one statement.

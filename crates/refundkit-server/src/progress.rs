@@ -11,6 +11,7 @@ use refundkit::{
     processor::Outcome,
 };
 use refundkit_core::{
+    days::Tally,
     invariants,
     lifecycle::{self, Command, Job, JobKind, NewEvent, Rejection, Subject},
     schedule,
@@ -26,7 +27,7 @@ use crate::{
     store::{
         Connection, Lock, StoreError, Tenant, idempotency_keys, jobs,
         jobs::Look,
-        refund_events, refunds,
+        refund_days, refund_events, refunds,
         refunds::{Refusal, StoredRefund},
     },
 };
@@ -82,7 +83,13 @@ pub async fn apply(
     let applied = app
         .store
         .write(move |connection| {
-            Box::pin(async move { apply_within(connection, &shared, tenant, id, command, actor, claim, None).await })
+            Box::pin(async move {
+                let mut ended = Tally::default();
+                let applied =
+                    apply_within(connection, &shared, tenant, id, command, actor, claim, None, &mut ended).await?;
+                refund_days::add(connection, tenant, id, &ended).await?;
+                Ok::<_, NotApplied>(applied)
+            })
         })
         .await?;
     Ok(announce(app, applied))
@@ -122,12 +129,16 @@ async fn apply_each(
     began_at: Timestamp,
 ) -> Result<Vec<Applied>, Error> {
     let mut applied = Vec::with_capacity(read.len());
+    let (first, mut ended) = (read.first().map(|(id, _)| *id), Tally::default());
     for (id, command) in read {
-        match apply_within(connection, app, tenant, id, command, system(), None, Some(began_at)).await {
+        match apply_within(connection, app, tenant, id, command, system(), None, Some(began_at), &mut ended).await {
             Ok(one) => applied.push(one),
             Err(NotApplied::Rejected(rejection)) => tracing::error!(refund_id = %id, %rejection, "rejected"),
             Err(NotApplied::Failed(error)) => return Err(error),
         }
+    }
+    if let Some(first) = first {
+        refund_days::add(connection, tenant, first, &ended).await?;
     }
     Ok(applied)
 }
@@ -150,6 +161,7 @@ fn announce(app: &App, applied: Applied) -> StoredRefund {
     applied.refund
 }
 
+/// What this ends is added to `ended`, which the unit of work counts when it is over.
 #[expect(clippy::too_many_arguments, reason = "private, and each is a fact of its own")]
 async fn apply_within(
     connection: &mut Connection,
@@ -160,6 +172,7 @@ async fn apply_within(
     actor: Actor,
     claim: Option<Claim>,
     read_began_at: Option<Timestamp>,
+    ended: &mut Tally,
 ) -> Result<Applied, NotApplied> {
     connection.lock(&Lock::Refund(id)).await?;
     let found = refunds::find(connection, tenant, id).await?;
@@ -185,6 +198,7 @@ async fn apply_within(
         return Err(NotApplied::Failed(Error::internal(violation)));
     }
     if decision.state != refund.state {
+        ended.moved(&subject(&refund), &refund.state, &decision.state);
         refund.state = decision.state;
         refund.updated_at = now;
         if refund.state.status() == RefundStatus::Failed && refund.state.external_refund_id().is_none() {

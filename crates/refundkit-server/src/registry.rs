@@ -28,6 +28,7 @@ use crate::{
         },
         request_log,
     },
+    operations::{GetLog, GetOverview, ListNotifications, ReadRefunds, SearchLogs, SearchRefunds},
     store::idempotency_keys::BoundKey,
 };
 
@@ -52,7 +53,14 @@ pub const OPERATIONS: &[Entry] = &[
 ];
 
 /// What only the dashboard needs: operations like any other, for people only. They have no path.
-pub const INTERNAL: &[Entry] = &[];
+pub const INTERNAL: &[Entry] = &[
+    entry::<GetOverview>(),
+    entry::<SearchRefunds>(),
+    entry::<ReadRefunds>(),
+    entry::<ListNotifications>(),
+    entry::<SearchLogs>(),
+    entry::<GetLog>(),
+];
 
 /// What an operation does.
 pub trait Handle: Operation {

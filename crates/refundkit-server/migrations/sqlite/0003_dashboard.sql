@@ -57,42 +57,46 @@ CREATE INDEX refunds_needing ON refunds (organization_id, environment, stage, id
     WHERE stage IN ('outcome_unknown', 'requires_action');
 
 -- What came to an end on each day (days since 1970, UTC), counted in the transaction that ended it. A success that the processor
--- takes back is taken from the day on which it was counted. settle_ms: how long completed ones took, together.
+-- takes back is taken from the day on which it was counted. settle_ms: how long completed ones took, together. The rows of a day
+-- and currency that differ by slot are added up: transactions that end refunds at the same time rarely meet in one.
 CREATE TABLE refund_days (
     organization_id  TEXT NOT NULL,
     environment      TEXT NOT NULL,
     day              INTEGER NOT NULL,
     currency         TEXT NOT NULL,
+    slot             INTEGER NOT NULL,
     completed        INTEGER NOT NULL,
     completed_amount INTEGER NOT NULL,
     settle_ms        INTEGER NOT NULL,
     failed           INTEGER NOT NULL,
     cancelled        INTEGER NOT NULL,
-    PRIMARY KEY (organization_id, environment, day, currency)
+    PRIMARY KEY (organization_id, environment, day, currency, slot)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO refund_days
-    SELECT organization_id, environment, settled_at / 86400000, currency,
+    SELECT organization_id, environment, settled_at / 86400000, currency, 0,
         SUM(status = 'completed'), SUM(CASE WHEN status = 'completed' THEN amount ELSE 0 END),
         SUM(CASE WHEN status = 'completed' THEN MAX(settled_at - created_at, 0) ELSE 0 END),
         SUM(status = 'failed'), SUM(status = 'cancelled')
-    FROM (SELECT *, CAST(strftime('%s', json_extract(state, '$.settled_at')) AS INTEGER) * 1000 AS settled_at FROM refunds
-        WHERE status IN ('completed', 'failed', 'cancelled'))
+    FROM (SELECT *, CAST(strftime('%s', json_extract(state, '$.settled_at')) AS INTEGER) * 1000
+            + CAST(substr(json_extract(state, '$.settled_at'), 21, 3) AS INTEGER) AS settled_at
+        FROM refunds WHERE status IN ('completed', 'failed', 'cancelled'))
     GROUP BY organization_id, environment, settled_at / 86400000, currency;
 
--- The callers' own pairs, to be searched by.
+-- The callers' own pairs, to be searched by. A pair with a zero character is left out: PostgreSQL has no such texts.
 CREATE TABLE refund_metadata (
     organization_id TEXT NOT NULL,
     environment     TEXT NOT NULL,
     value           TEXT NOT NULL,
-    key             TEXT NOT NULL,
     refund_id       TEXT NOT NULL,
-    PRIMARY KEY (organization_id, environment, value, key, refund_id)
+    key             TEXT NOT NULL,
+    PRIMARY KEY (organization_id, environment, value, refund_id, key)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO refund_metadata
     SELECT refunds.organization_id, refunds.environment,
         CASE pairs.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(pairs.value AS TEXT) END,
-        pairs.key, refunds.id
-    FROM refunds, json_each(refunds.metadata) AS pairs WHERE refunds.metadata IS NOT NULL;
+        refunds.id, pairs.key
+    FROM refunds, json_each(refunds.metadata) AS pairs
+    WHERE refunds.metadata IS NOT NULL AND instr(refunds.metadata, '\u0000') = 0;
 
 -- The newest notifications of a connection: whether they arrive.
 CREATE INDEX processor_events_by_connection ON processor_events (connection_id, received_at);

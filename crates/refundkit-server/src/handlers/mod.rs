@@ -3,8 +3,11 @@
 pub mod api_keys;
 pub mod logs;
 pub mod me;
+pub mod notifications;
+pub mod overview;
 pub mod pages;
 pub mod policies;
 pub mod processors;
 pub mod refunds;
+pub mod search;
 pub mod transactions;

@@ -1,15 +1,15 @@
 //! Pages of lists: from the rows of a query to a page, and cursors that are valid with their filters only.
 
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use refundkit::{
-    Page, PageInfo,
+    Page, PageInfo, Timestamp,
     page::{Cursor, Limit},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Error;
+use crate::{error::Error, operations::Searched};
 
 /// Characters of the digest of the filters in a cursor: enough to notice other filters.
 const FILTERS_DIGEST_CHARACTERS: usize = 8;
@@ -24,8 +24,23 @@ pub fn page<T>(mut rows: Vec<T>, limit: Option<Limit>, filters: &impl Serialize,
     let limit = limit.unwrap_or_default().get() as usize;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| has_more).map(|last| format!("{}.{}", id(last), digest(filters)));
+    let next_cursor = rows.last().filter(|_| has_more).map(|last| cursor(id(last), filters));
     Page { data: rows, page: PageInfo { has_more, next_cursor } }
+}
+
+/// The page of a search that goes on behind the row with the id `next`, and came as far as `searched_to` if it was not full.
+pub fn searched<T>(
+    data: Vec<T>,
+    next: Option<impl Display>,
+    searched_to: Option<Timestamp>,
+    filters: &impl Serialize,
+) -> Searched<T> {
+    let next_cursor = next.map(|id| cursor(id, filters));
+    Searched { data, page: PageInfo { has_more: next_cursor.is_some(), next_cursor }, searched_to }
+}
+
+fn cursor(id: impl Display, filters: &impl Serialize) -> String {
+    format!("{id}.{}", digest(filters))
 }
 
 /// A page with everything on it.

@@ -27,7 +27,7 @@ use crate::{
     store::{
         Lock, idempotency_keys,
         idempotency_keys::BoundKey,
-        jobs, refund_events, refunds,
+        jobs, refund_events, refund_metadata, refunds,
         refunds::{PageStart, StoredRefund},
     },
     workers::submit,
@@ -140,6 +140,7 @@ async fn reserve(
             updated_at: now,
         };
         refunds::insert(connection, &refund).await?;
+        refund_metadata::insert(connection, &refund).await?;
         progress::record(connection, &app, &refund, None, progress::created(), progress::caller(&caller)).await?;
         jobs::put(connection, tenant, id, "submit", now.plus_millis(JOB_LEASE_MS)).await?;
         if let Some(claim) = claim {

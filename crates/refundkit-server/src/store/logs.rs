@@ -26,6 +26,13 @@ pub async fn list(
     connection.fetch_all(SQL, params, |row| row.json("entry")).await
 }
 
+/// Finds an entry.
+pub async fn find(connection: &mut Connection, tenant: Tenant, id: RequestId) -> Result<Option<LogEntry>, StoreError> {
+    const SQL: &str = "SELECT entry FROM logs WHERE organization_id = $1 AND environment = $2 AND id = $3";
+    let params = params![tenant.organization_id, tenant.environment, id];
+    connection.fetch_optional(SQL, params, |row| row.json("entry")).await
+}
+
 /// Deletes some entries made before a time; answers how many. Ids sort by time, so that no index of times is needed.
 pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE id < $1 ORDER BY id LIMIT $2)";

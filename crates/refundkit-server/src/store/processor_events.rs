@@ -149,6 +149,18 @@ pub async fn count_by_outcome(
     connection.fetch_all(SQL, params![connection_id], |row| Ok((row.text("outcome")?, row.integer("count")?))).await
 }
 
+/// Lists a connection's newest notifications, each with what became of it.
+pub async fn list_newest(
+    connection: &mut Connection,
+    connection_id: ConnectionId,
+    limit: u32,
+) -> Result<Vec<(ProcessorEvent, String)>, StoreError> {
+    const SQL: &str = "SELECT connection_id, external_event_id, organization_id, environment, type, received_at,
+            external_refund_id, reported, refund_id, charge, outcome
+        FROM processor_events WHERE connection_id = $1 ORDER BY received_at DESC LIMIT $2";
+    connection.fetch_all(SQL, params![connection_id, limit], |row| Ok((read(row)?, row.text("outcome")?))).await
+}
+
 /// Deletes some notifications that arrived before a time; answers how many.
 pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM processor_events WHERE (connection_id, external_event_id) IN

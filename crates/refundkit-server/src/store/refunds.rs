@@ -3,7 +3,8 @@
 
 use refundkit::{
     Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
-    RefundReason, RefundStatus, Timestamp, TransactionId, operations::ListRefunds, processor::PreparedRefund,
+    RefundReason, RefundStage, RefundStatus, Timestamp, TransactionId, operations::ListRefunds,
+    processor::PreparedRefund,
 };
 use refundkit_core::{eligibility::OwnRefund, lifecycle::State};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use super::{
     to_json,
 };
 use crate::limits;
+
+pub mod search;
 
 /// A refund with everything known of it.
 #[derive(Debug, Clone)]
@@ -172,6 +175,25 @@ pub async fn find(
     connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, id], read).await
 }
 
+/// Rows that [`read_many`] is asked for, rounded up to these, so that few statements are prepared.
+const READ_TOGETHER: [usize; 2] = [25, 100];
+
+/// Reads refunds by their ids, at most a hundred, in this order. Those that do not exist are left out.
+pub async fn read_many(
+    connection: &mut Connection,
+    tenant: Tenant,
+    ids: &[RefundId],
+) -> Result<Vec<StoredRefund>, StoreError> {
+    let Some(last) = ids.last() else { return Ok(Vec::new()) };
+    let places = READ_TOGETHER.into_iter().find(|most| ids.len() <= *most).unwrap_or(ids.len());
+    let mut sql = Filtered::new(select!("WHERE"), tenant);
+    let bound: Vec<_> = ids.iter().chain(std::iter::repeat(last)).take(places).map(|id| sql.bind(*id)).collect();
+    sql.push(&[" AND id IN (", &bound.join(", "), ")"]);
+    let mut found = connection.fetch_all(&sql.text, &sql.params, read).await?;
+    found.sort_by_cached_key(|refund| ids.iter().position(|id| *id == refund.id));
+    Ok(found)
+}
+
 /// Writes where a refund stands now.
 pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str =
@@ -252,20 +274,14 @@ pub async fn list(
     start: PageStart,
     limit: u32,
 ) -> Result<Vec<StoredRefund>, StoreError> {
-    let mut sql = Filtered::new(tenant);
+    let mut sql = Filtered::new(select!("WHERE"), tenant);
     sql.and("status =", filters.status);
     sql.and("processor =", filters.processor);
     sql.and("reason =", filters.reason);
     sql.and("initiated_by =", filters.initiated_by);
     sql.and("external_refund_id =", filters.external_refund_id.as_ref().map(TransactionId::as_str));
     if let Some(id) = &filters.transaction_id {
-        // Any id of the payment: the charge, the PaymentIntent that it belongs to, or what it was called. Each has its index.
-        let place = sql.bind(id.as_str());
-        let called = "transaction_id <> external_transaction_id AND transaction_id";
-        let found_by = ["external_transaction_id", "payment_intent", called].map(|column| {
-            format!("SELECT id FROM refunds WHERE organization_id = $1 AND environment = $2 AND {column} = {place}")
-        });
-        sql.push(&[" AND id IN (", &found_by.join(" UNION "), ")"]);
+        sql.and_of_payment(id.as_str());
     }
     sql.and("amount >=", filters.amount_min.map(Amount::minor));
     sql.and("amount <=", filters.amount_max.map(Amount::minor));
@@ -290,9 +306,10 @@ struct Filtered<'a> {
 }
 
 impl<'a> Filtered<'a> {
-    fn new(tenant: Tenant) -> Self {
+    /// The statement that begins so, up to its WHERE, on a tenant's rows.
+    fn new(head: &str, tenant: Tenant) -> Self {
         Self {
-            text: select!("WHERE organization_id = $1 AND environment = $2").to_owned(),
+            text: [head, " organization_id = $1 AND environment = $2"].concat(),
             params: vec![tenant.organization_id.into(), tenant.environment.into()],
         }
     }
@@ -314,6 +331,44 @@ impl<'a> Filtered<'a> {
             self.push(&[" AND ", comparison, " ", &place]);
         }
     }
+
+    /// Only refunds of this payment, by any id of it: the charge, the PaymentIntent that it belongs to, or what it was called.
+    /// Each has its index.
+    fn and_of_payment(&mut self, id: &'a str) {
+        let place = self.bind(id);
+        let called = "transaction_id <> external_transaction_id AND transaction_id";
+        let found_by = ["external_transaction_id", "payment_intent", called].map(|column| {
+            format!("SELECT id FROM refunds WHERE organization_id = $1 AND environment = $2 AND {column} = {place}")
+        });
+        self.push(&[" AND id IN (", &found_by.join(" UNION "), ")"]);
+    }
+}
+
+/// Of what refunds are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Of this status.
+    Status(RefundStatus),
+    /// In a stage that needs a person.
+    Needing(RefundStage),
+}
+
+/// Counts refunds that stand so: `most` of them, when there are more.
+pub async fn count_up_to(
+    connection: &mut Connection,
+    tenant: Tenant,
+    standing: Standing,
+    most: i64,
+) -> Result<i64, StoreError> {
+    // Spelled out: how many are to be expected differs widely, and a plan for any of them may be a walk through the tenant.
+    let mut sql = Filtered::new("SELECT COUNT(*) AS count FROM (SELECT 1 FROM refunds WHERE", tenant);
+    match standing {
+        Standing::Status(status) => sql.push(&[" AND status = '", status.as_str(), "'"]),
+        Standing::Needing(stage) => sql.push(&[search::IS_NEEDING, " AND stage = '", stage.as_str(), "'"]),
+    }
+    let most = sql.bind(most);
+    sql.push(&[" LIMIT ", &most, ") AS counted"]);
+    connection.fetch_optional(&sql.text, &sql.params, |row| row.integer("count")).await?.ok_or(StoreError::NoRow)
 }
 
 /// An open refund, as far as it takes to ask a processor for it.

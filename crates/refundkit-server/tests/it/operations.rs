@@ -1,15 +1,20 @@
 //! What holds for every operation: a stranger, a key of too little scope, another tenant, another environment, an unknown
 //! field, a repeated key. A new operation is covered the day it is born, because the table is the registry.
 
-use refundkit::{Method as OperationMethod, Scope};
+use std::{sync::Arc, time::Duration};
+
+use refundkit::{Environment, InitiatedBy, KeyId, Method as OperationMethod, Scope};
 use refundkit_server::{
+    caller::{Caller, Role, Who},
+    error::Error,
     interfaces::openapi,
-    registry::{Entry, OPERATIONS},
+    registry::{Call, Entry, INTERNAL, OPERATIONS},
+    store::Tenant,
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Stage, send};
+use crate::support::{Stage, members::member_of, send};
 
 fn method(entry: &Entry) -> Method {
     match entry.method {
@@ -38,6 +43,35 @@ fn body(entry: &Entry) -> Value {
         "connect_stripe" => json!({ "secretKey": "sk_test_your_stripe_secret_key" }),
         "create_api_key" => json!({ "name": "x", "scope": "read" }),
         _ => json!({}),
+    }
+}
+
+/// The input of an operation that only the dashboard has, naming what is of the stage's own organization.
+fn input(entry: &Entry, refund: &str, log: &str) -> Value {
+    match entry.name {
+        "search_refunds" => json!({ "query": refund }),
+        "read_refunds" => json!({ "ids": [refund] }),
+        "get_log" => json!({ "id": log }),
+        _ => json!({}),
+    }
+}
+
+/// Asks for an operation as a page does.
+async fn ask(stage: &Stage, entry: &'static Entry, caller: &Caller, input: Value) -> Result<Value, Error> {
+    let admitted = entry.admit(&stage.app, caller.clone()).map_err(|refused| refused.error)?;
+    let request_id = stage.app.env.new_request_id();
+    let call = Call { admitted, request_id, idempotency_key: None, path: "/page".to_owned(), input };
+    entry.call(Arc::clone(&stage.app), call).await.map(|answer| answer.output)
+}
+
+/// The newest call in the log, once it is written.
+async fn a_log_entry(stage: &Stage) -> String {
+    loop {
+        let logs = stage.get("/v1/logs?limit=1").await;
+        if let Some(entry) = logs.data(200).as_array().unwrap().first() {
+            return entry["id"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -163,10 +197,65 @@ async fn a_repeat_under_the_same_key_is_the_same_answer_and_another_request_unde
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_dashboard_has_is_for_people_of_the_role_it_needs() {
+    let Cast { stage, refund, .. } = cast().await;
+    let (tenant, log) = (stage.tenant().await, a_log_entry(&stage).await);
+    let key = Who::Key { id: KeyId::from_bits(1), prefix: "rk_test_x".to_owned(), scope: Scope::Admin };
+    let key = Caller { tenant, who: key, through: InitiatedBy::Api, client: None };
+    for entry in INTERNAL {
+        assert!(entry.internal && entry.path.is_empty(), "{} has a route", entry.name);
+        assert!(entry.scope <= entry.role.scope(), "{}: nobody of the role {} may do it", entry.name, entry.role);
+        let input = || input(entry, &refund, &log);
+        let refused = ask(&stage, entry, &key, input()).await.unwrap_err();
+        assert_eq!(refused.code().as_str(), "unauthorized", "{}", entry.name);
+        for role in [Role::Member, Role::Admin, Role::Owner] {
+            let answer = ask(&stage, entry, &member_of(tenant, role), input()).await;
+            if role < entry.role {
+                let error = answer.unwrap_err();
+                assert_eq!(error.code().as_str(), "unauthorized", "{} as {role}", entry.name);
+                assert!(error.to_string().contains(role.as_str()), "{error}");
+            } else {
+                answer.unwrap_or_else(|error| panic!("{} as {role}: {error}", entry.name));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_dashboard_has_shows_nothing_of_others() {
+    let Cast { stage, refund, .. } = cast().await;
+    let (own, log) = (stage.tenant().await, a_log_entry(&stage).await);
+    let live = Tenant { environment: Environment::Live, ..own };
+    let other = Tenant { organization_id: stage.app.env.new_organization_id(), ..own };
+    for entry in INTERNAL {
+        for (tenant, sees) in [(own, true), (live, false), (other, false)] {
+            let answer = ask(&stage, entry, &member_of(tenant, Role::Owner), input(entry, &refund, &log)).await;
+            let text = answer.map_or_else(|error| error.code().to_string(), |answer| answer.to_string());
+            let named = text.contains(&refund) || text.contains(&log);
+            let shows_one = ["search_refunds", "read_refunds", "get_overview", "search_logs", "get_log"];
+            assert_eq!(named, sees && shows_one.contains(&entry.name), "{}: {text}", entry.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_dashboard_has_names_an_unknown_field() {
+    let Cast { stage, refund, .. } = cast().await;
+    let (owner, log) = (stage.member(Role::Owner).await, a_log_entry(&stage).await);
+    for entry in INTERNAL {
+        let mut input = input(entry, &refund, &log);
+        input["surprise"] = json!(1);
+        let error = ask(&stage, entry, &owner, input).await.unwrap_err();
+        assert_eq!(error.body(stage.app.env.new_request_id()).field.as_deref(), Some("surprise"), "{}", entry.name);
+    }
+}
+
 #[test]
 fn names_paths_and_keys_are_consistent() {
-    for (position, entry) in OPERATIONS.iter().enumerate() {
-        assert!(OPERATIONS[position + 1..].iter().all(|other| other.name != entry.name), "{} twice", entry.name);
+    let all: Vec<&Entry> = OPERATIONS.iter().chain(INTERNAL).collect();
+    for (position, entry) in all.iter().enumerate() {
+        assert!(all[position + 1..].iter().all(|other| other.name != entry.name), "{} twice", entry.name);
         let schema = openapi::input_schema(entry);
         assert!(
             schema["description"].as_str().is_some_and(|text| text.len() > 20),

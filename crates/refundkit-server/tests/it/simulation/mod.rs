@@ -18,6 +18,8 @@ mod stripe;
 mod twice;
 mod verdict;
 
+pub(crate) use verdict::all_refunds;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{

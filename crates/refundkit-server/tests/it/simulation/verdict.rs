@@ -18,6 +18,7 @@ use refundkit_server::store::{
 };
 
 use super::caller::Ears;
+use crate::support::figures::days_agree;
 
 /// Reads every refund of the story.
 pub(crate) async fn all_refunds(connection: &mut Connection, tenant: Tenant) -> Vec<StoredRefund> {
@@ -76,6 +77,7 @@ pub(crate) async fn find_wrong(
         trail_tells_the_story(connection, tenant, refund).await?;
     }
     guard_held(&ours)?;
+    days_agree(connection, tenant, ours.values()).await.map_err(|violation| violation.to_string())?;
     Ok(made)
 }
 

@@ -1,5 +1,7 @@
 //! A stage for a story: a server and a Stripe sandbox in this process, reached over loopback, with a database of their own.
 
+pub(crate) mod figures;
+pub(crate) mod members;
 pub(crate) mod postgres;
 pub(crate) mod stripe_webhooks;
 

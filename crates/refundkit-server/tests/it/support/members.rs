@@ -1,0 +1,32 @@
+//! People of an organization, as callers: what the dashboard's pages ask for, without the pages.
+
+use refundkit::{InitiatedBy, UserId};
+use refundkit_server::{
+    caller::{Caller, Role, Who},
+    error::Error,
+    registry::{self, Handle},
+    store::Tenant,
+};
+use serde_json::Value;
+
+use super::Stage;
+
+/// Somebody of this role who is signed in for a tenant.
+pub(crate) fn member_of(tenant: Tenant, role: Role) -> Caller {
+    let who = Who::Member { id: UserId::from_bits(7), email: "mia@acme.example".to_owned(), role };
+    Caller { tenant, who, through: InitiatedBy::Dashboard, client: None }
+}
+
+impl Stage {
+    /// Somebody of this role who is signed in to the stage's organization, in the test environment.
+    pub(crate) async fn member(&self, role: Role) -> Caller {
+        member_of(self.tenant().await, role)
+    }
+
+    /// Asks for an operation as a page does.
+    pub(crate) async fn ask<O: Handle>(&self, caller: &Caller, input: Value) -> Result<O::Output, Error> {
+        let request_id = self.app.env.new_request_id();
+        let asked = registry::ask::<O>(&self.app, caller.clone(), request_id, None, "/page".to_owned(), input);
+        asked.await.map(|answer| answer.output)
+    }
+}
