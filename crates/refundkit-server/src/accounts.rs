@@ -104,6 +104,15 @@ pub async fn session(app: &Arc<App>, token: &str) -> Result<Option<SignedIn>, Er
     Ok(Some(SignedIn { session, user, organization }))
 }
 
+/// Whether a session that was found goes on as it was: it has not ended, and shows the same environment. It does not count as
+/// being seen.
+pub async fn is_open(app: &Arc<App>, session: &Session) -> Result<bool, Error> {
+    let mut connection = app.store.read().await?;
+    let found = sessions::find(&mut connection, &session.token_hash).await?;
+    let now = app.env.now();
+    Ok(found.is_some_and(|found| found.environment == session.environment && !has_ended(&found, now)))
+}
+
 fn has_ended(session: &Session, now: Timestamp) -> bool {
     now.millis_since(session.seen_at) > limits::SESSION_IDLE_MS
         || now.millis_since(session.created_at) > limits::SESSION_MS_MAX

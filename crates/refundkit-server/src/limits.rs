@@ -164,6 +164,27 @@ pub const SIGN_IN_EVERY: Duration = Duration::from_mins(1);
 /// The largest form that is read.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Refunds on a page of the dashboard.
+pub const PAGE_ROWS: u32 = 25;
+/// Refunds that an export reads at once.
+pub const EXPORT_ROWS: u32 = 100;
+/// Exports under way at the same time; each reads as fast as it is fetched.
+pub const EXPORTS_AT_ONCE_MAX: usize = 4;
+/// How long an export waits for somebody who does not fetch it, before it is given up.
+pub const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
+/// Pages of the dashboard that are kept up to date at the same time.
+pub const LIVE_PAGES_MAX: usize = 200;
+/// How often a page that is kept up to date looks.
+pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After so many looks it is asked whether the person is still signed in.
+pub const LIVE_LOOKS_TRUSTED: u32 = 10;
+/// Looks for one page before it has to connect again.
+pub const LIVE_LOOKS_MAX: u32 = 600;
+/// When a page that could not be kept up to date tries again.
+pub const LIVE_WAIT: Duration = Duration::from_secs(15);
+/// How long a form waits for its double, which was sent a moment earlier.
+pub const DOUBLE_WAIT_MAX: Duration = Duration::from_secs(15);
+
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);
 /// The longest text of others that an agent is shown, in characters.
