@@ -222,7 +222,7 @@ pub fn policy(
     let conditions = [
         charge.disputed.then(|| "The charge is or was disputed; the processor may refuse to refund it.".to_owned()),
         duplicate.map(|id| {
-            format!("Refund {id} is for the same amount; another one is made only with `allowDuplicate: true`.")
+            format!("Refund {id} is for the same amount; another one is made only if a duplicate is expressly allowed.")
         }),
     ];
     Ok(PolicyDecision {

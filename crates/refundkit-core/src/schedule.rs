@@ -47,6 +47,9 @@ pub const COMPLETED_DELAY_MS: i64 = DAY_MS;
 /// (<https://docs.stripe.com/refunds>).
 pub const COMPLETED_WATCH_MS: i64 = 30 * DAY_MS;
 
+/// How long a comparison of books waits for a processor that allows it no call.
+pub const COMPARISON_PATIENCE_MS: i64 = 10 * MINUTE_MS;
+
 /// When to try, and when to look, again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -73,6 +76,11 @@ impl Schedule {
     pub fn reconciled_before(&self, now: Timestamp) -> Timestamp {
         let delay_ms = self.after(Self::RECONCILE_DELAY_MS, now).millis_since(now);
         now.plus_millis(delay_ms.saturating_neg())
+    }
+
+    /// When a comparison gives up that the processor last answered at this time.
+    pub fn comparison_given_up_at(&self, answered_at: Timestamp) -> Timestamp {
+        self.after(COMPARISON_PATIENCE_MS, answered_at)
     }
 
     /// When to submit again after `attempts` attempts: 2 s, 5 s, 15 s, 60 s, then twice the one before, at most 15 minutes.

@@ -104,11 +104,13 @@ pub async fn session(app: &Arc<App>, token: &str) -> Result<Option<SignedIn>, Er
     Ok(Some(SignedIn { session, user, organization }))
 }
 
-/// Whether a session that was found goes on as it was: it has not ended, and shows the same environment. It does not count as
-/// being seen.
-pub async fn is_open(app: &Arc<App>, session: &Session) -> Result<bool, Error> {
-    let mut connection = app.store.read().await?;
-    let found = sessions::find(&mut connection, &session.token_hash).await?;
+/// Whether a session still stands as it did, with its environment. It does not count as being seen: a page that looks for news by
+/// itself is nobody.
+pub async fn is_going_on(app: &Arc<App>, session: &Session) -> Result<bool, Error> {
+    let found = {
+        let mut connection = app.store.read().await?;
+        sessions::find(&mut connection, &session.token_hash).await?
+    };
     let now = app.env.now();
     Ok(found.is_some_and(|found| found.environment == session.environment && !has_ended(&found, now)))
 }

@@ -76,7 +76,7 @@ pub struct App {
     pub password_places: Semaphore,
     /// Places for exports from the dashboard.
     pub export_places: Arc<Semaphore>,
-    /// Places for pages of the dashboard that are kept up to date.
+    /// Places for pages that live.
     pub live_places: Arc<Semaphore>,
     /// Whether requests are turned away because the process is ending.
     draining: AtomicBool,
@@ -136,7 +136,7 @@ impl App {
             sign_ins: SignIns::default(),
             password_places: Semaphore::new(limits::PASSWORDS_AT_ONCE_MAX),
             export_places: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE_MAX)),
-            live_places: Arc::new(Semaphore::new(limits::LIVE_PAGES_MAX)),
+            live_places: Arc::new(Semaphore::new(limits::LIVE_STREAMS_MAX)),
             draining: AtomicBool::new(false),
         })
     }

@@ -5,8 +5,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use refundkit::{ErrorBody, ErrorCode, ProcessorErrorDetail, RefundId, RequestId, processor::ProcessorError};
+use refundkit::{
+    ErrorBody, ErrorCode, InitiatedBy, ProcessorErrorDetail, RefundId, RequestId, processor::ProcessorError,
+};
 use serde_json::json;
+
+use crate::hint::Hint;
 
 /// Why a request is not answered with what was asked. Built by the short constructors; shown alike at every door.
 #[derive(Debug, Clone)]
@@ -19,7 +23,9 @@ struct Details {
     message: String,
     retryable: bool,
     field: Option<String>,
-    hint: Option<String>,
+    hint: Option<Hint>,
+    /// Whose words the hint is told in.
+    door: InitiatedBy,
     refund_id: Option<RefundId>,
     processor: Option<ProcessorErrorDetail>,
     retry_after_seconds: Option<u64>,
@@ -67,6 +73,7 @@ impl Error {
             retryable: false,
             field: None,
             hint: None,
+            door: InitiatedBy::Api,
             refund_id: None,
             processor: None,
             retry_after_seconds: None,
@@ -111,13 +118,13 @@ impl Error {
             made.0.retry_after_seconds =
                 error.retry_after_ms.map(|millis| u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1));
         }
-        made.0.hint = error.hint;
+        made.0.hint = error.hint.map(Hint::from);
         made.0.processor = Some(error.detail);
         made
     }
 
     /// `processor_error`, 422, with what the processor said (or would say).
-    pub fn refused(detail: ProcessorErrorDetail, hint: Option<String>) -> Self {
+    pub fn refused(detail: ProcessorErrorDetail, hint: Option<Hint>) -> Self {
         let mut made = Self::new(ErrorCode::ProcessorError, detail.message.clone());
         made.0.hint = hint;
         made.0.processor = Some(detail);
@@ -126,8 +133,15 @@ impl Error {
 
     /// Adds what to do next, in one sentence.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Tells the hint in the words of those who came through this door.
+    #[must_use]
+    pub fn told_to(mut self, door: InitiatedBy) -> Self {
+        self.0.door = door;
         self
     }
 
@@ -183,8 +197,8 @@ impl Error {
     }
 
     /// What to do next.
-    pub fn hint_text(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    pub fn hint_text(&self) -> Option<String> {
+        self.0.hint.as_ref().map(|hint| hint.told_to(self.0.door).into_owned())
     }
 
     /// The HTTP status.
@@ -202,7 +216,7 @@ impl Error {
             retryable: details.retryable,
             refund_id: details.refund_id,
             field: details.field.clone(),
-            hint: details.hint.clone(),
+            hint: self.hint_text(),
             processor: details.processor.clone(),
         }
     }

@@ -13,6 +13,7 @@ pub mod config;
 pub mod env;
 pub mod error;
 pub mod handlers;
+pub mod hint;
 pub mod interfaces;
 pub mod limits;
 pub mod metrics;

@@ -70,6 +70,8 @@ pub const NOTIFICATION_BYTES_MAX: usize = refundkit::processors::stripe::webhook
 pub const EXTERNAL_ID_CHARACTERS_MAX: usize = 255;
 /// How long a replaced webhook secret stays valid.
 pub const WEBHOOK_SECRET_OVERLAP_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many replaced webhook secrets of a connection are valid at once: each is tried on every notification that is forged.
+pub const WEBHOOK_SECRETS_REPLACED_MAX: usize = 4;
 /// How long notifications are kept, digested or not: as long as Stripe keeps its events.
 pub const NOTIFICATION_DAYS: i64 = 30;
 /// Notifications claimed at once to be digested.
@@ -78,6 +80,8 @@ pub const NOTIFICATIONS_DIGESTED_MAX: i64 = 64;
 pub const NOTIFICATIONS_AT_ONCE_MAX: usize = 8;
 /// How often it is asked whether a day has passed since books were last compared.
 pub const RECONCILE_REST: Duration = Duration::from_secs(10);
+/// How many connections are compared at once. One that its processor keeps waiting holds up none of the others.
+pub const COMPARISONS_AT_ONCE_MAX: usize = 8;
 /// Refunds made elsewhere that one comparison tells of one by one; more are counted.
 pub const DRIFT_TOLD_MAX: usize = 1000;
 
@@ -164,6 +168,19 @@ pub const SIGN_IN_EVERY: Duration = Duration::from_mins(1);
 /// The largest form that is read.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Pages that live at the same time in this process: each holds a connection.
+pub const LIVE_STREAMS_MAX: usize = 64;
+/// How long a page lives; after that it says so, and lives again when it is loaded again.
+pub const LIVE_STREAM_MAX: Duration = Duration::from_mins(30);
+/// How often a page that lives looks for news.
+pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a page that lives and has no news is told so: a connection whose other end is gone is noticed by it.
+pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a page that shows refunds on their way looks for news of them.
+pub const REFUNDS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// When a page that could not be kept up to date comes back.
+pub const LIVE_AGAIN_AFTER: Duration = Duration::from_secs(15);
+
 /// Refunds on a page of the dashboard.
 pub const PAGE_ROWS: u32 = 25;
 /// Refunds that an export reads at once.
@@ -172,18 +189,10 @@ pub const EXPORT_ROWS: u32 = 100;
 pub const EXPORTS_AT_ONCE_MAX: usize = 4;
 /// How long an export waits for somebody who does not fetch it, before it is given up.
 pub const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
-/// Pages of the dashboard that are kept up to date at the same time.
-pub const LIVE_PAGES_MAX: usize = 200;
-/// How often a page that is kept up to date looks.
-pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After so many looks it is asked whether the person is still signed in.
-pub const LIVE_LOOKS_TRUSTED: u32 = 10;
-/// Looks for one page before it has to connect again.
-pub const LIVE_LOOKS_MAX: u32 = 600;
-/// When a page that could not be kept up to date tries again.
-pub const LIVE_WAIT: Duration = Duration::from_secs(15);
 /// How long a form waits for its double, which was sent a moment earlier.
 pub const DOUBLE_WAIT_MAX: Duration = Duration::from_secs(15);
+/// The first pause in that wait; each is twice as long as the one before.
+pub const DOUBLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);

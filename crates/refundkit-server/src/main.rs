@@ -18,7 +18,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Fails only when there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::report_usage(&cli::without_secrets(error)),
+    };
     let json = cli.globals.json;
     start_logging(cli.globals.log_format, if cli.command.serves() { "info" } else { "warn" });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

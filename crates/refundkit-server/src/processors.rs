@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use crate::{
     app::App,
     error::Error,
+    hint::Hint,
     limits,
     store::{Connection, StoreError, Tenant, connections, connections::StoredConnection},
 };
@@ -28,13 +29,13 @@ pub fn webhook_binding(id: ConnectionId) -> String {
     format!("connections/{id}/webhook_secret")
 }
 
-/// The secrets that a notification may be signed with now: none, one, or two while one is being replaced.
+/// The secrets that a notification may be signed with now: none, one, or several for a day after one was replaced.
 pub fn webhook_secrets(app: &App, stored: &StoredConnection) -> Result<Vec<SecretString>, Error> {
     let (secrets, now) = (&stored.webhook_secrets, app.env.now());
-    let before = secrets.before.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
+    let replaced = secrets.replaced.iter().filter(|replaced| now < replaced.valid_until).map(|secret| &secret.sealed);
     let binding = webhook_binding(stored.connection.id);
     let open = |sealed: &Vec<u8>| app.vault.open(&binding, sealed).map_err(Error::internal);
-    secrets.sealed.iter().chain(before).map(open).collect()
+    secrets.sealed.iter().chain(replaced).map(open).collect()
 }
 
 /// How patiently a call is made.
@@ -140,7 +141,7 @@ fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {
         ErrorCode::ProcessorNotConnected,
         format!("No {name} account is connected in the {environment} environment."),
     )
-    .hint(format!("Connect one with an admin key of this environment: PUT /v1/processors/{name} with its secret key."))
+    .hint(Hint::Connect(name))
 }
 
 /// Refuses, in the transaction that would rest on it, when a connection was changed or taken away since it was read.

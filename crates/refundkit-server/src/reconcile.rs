@@ -104,6 +104,8 @@ enum Interrupted {
     Here(Error),
     /// The processor's.
     There(Box<ProcessorError>),
+    /// The processor was asked too often, by whomever, for as long as a comparison waits.
+    NeverAllowed,
 }
 
 impl From<Error> for Interrupted {
@@ -135,14 +137,16 @@ pub async fn compare(app: &Arc<App>, tenant: Tenant, id: ConnectionId, since: Ti
         Ok(processor) => processor,
         Err(error) => return Report { error: Some(error.to_string()), ..report },
     };
+    let began_at = app.env.now();
     let mut comparison =
-        Comparison { app, tenant, id, processor, began_at: app.env.now(), seen: HashSet::new(), report };
+        Comparison { app, tenant, id, processor, began_at, answered_at: began_at, seen: HashSet::new(), report };
     let ended = comparison.run().await;
     let mut report = comparison.report;
     report.error = match ended {
         Ok(()) => None,
         Err(Interrupted::Here(error)) => Some(error.to_string()),
         Err(Interrupted::There(error)) => Some(error.detail.message),
+        Err(Interrupted::NeverAllowed) => Some("The processor is asked too often, and answers nothing.".to_owned()),
     };
     report
 }
@@ -153,6 +157,8 @@ struct Comparison<'a> {
     id: ConnectionId,
     processor: Arc<dyn PaymentProcessor>,
     began_at: Timestamp,
+    /// When the processor last answered.
+    answered_at: Timestamp,
     /// Our refunds that the processor listed.
     seen: HashSet<RefundId>,
     report: Report,
@@ -179,7 +185,7 @@ impl Comparison<'_> {
                     Err(error) => self.yields_to(error)?,
                 }
             };
-            self.app.budgets.answered(self.id);
+            self.answered();
             query.starting_after = page.refunds.last().map(|refund| refund.id.clone());
             for theirs in page.refunds {
                 self.report.listed += 1;
@@ -350,18 +356,29 @@ impl Comparison<'_> {
     }
 
     /// The processor's refund; none when it says that it has none.
-    async fn retrieve(&self, external_id: &str) -> Result<Option<ProcessorRefund>, Interrupted> {
+    async fn retrieve(&mut self, external_id: &str) -> Result<Option<ProcessorRefund>, Interrupted> {
         loop {
             self.may_call().await?;
-            match self.processor.retrieve_refund(external_id).await {
-                Ok(refund) => return Ok(Some(refund)),
-                Err(error) if error.kind == ProcessorErrorKind::NotFound => return Ok(None),
-                Err(error) => self.yields_to(error)?,
-            }
+            let found = match self.processor.retrieve_refund(external_id).await {
+                Ok(refund) => Some(refund),
+                Err(error) if error.kind == ProcessorErrorKind::NotFound => None,
+                Err(error) => {
+                    self.yields_to(error)?;
+                    continue;
+                }
+            };
+            self.answered();
+            return Ok(found);
         }
     }
 
-    /// Waits until the budget allows another call.
+    fn answered(&mut self) {
+        self.app.budgets.answered(self.id);
+        self.answered_at = self.app.env.now();
+    }
+
+    /// Waits until the budget allows another call, but not for ever: a processor that always turns us away would be waited for
+    /// in a place that the comparison of another connection needs.
     async fn may_call(&self) -> Result<(), Interrupted> {
         loop {
             if self.app.is_draining() {
@@ -372,6 +389,9 @@ impl Comparison<'_> {
                 ::metrics::counter!(metrics::BACKGROUND_CALLS, "kind" => "reconcile").increment(1);
                 return Ok(());
             };
+            if now >= self.app.schedule.comparison_given_up_at(self.answered_at) {
+                return Err(Interrupted::NeverAllowed);
+            }
             let wait = Duration::from_millis(again_at.millis_since(now).max(1).unsigned_abs());
             tokio::time::sleep(wait.min(limits::WORKER_REST_MAX)).await;
         }

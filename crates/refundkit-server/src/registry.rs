@@ -20,6 +20,7 @@ use crate::{
     app::App,
     caller::{Caller, Role, Who},
     error::Error,
+    hint::Hint,
     interfaces::{
         input,
         mcp::{
@@ -253,7 +254,7 @@ const fn entry<O: Handle>() -> Entry {
 impl Entry {
     /// Lets a caller in, or refuses: `unauthorized` for too little scope, `rate_limited` for too many calls.
     pub fn admit(&self, app: &App, caller: Caller) -> Result<Admitted, Box<Refused>> {
-        let refused = |error| Box::new(Refused { caller: caller.clone(), error });
+        let refused = |error: Error| Box::new(Refused { error: error.told_to(caller.through), caller: caller.clone() });
         self.check_rights(&caller).map_err(refused)?;
         app.rate_limits.check(caller.counted_by()).map_err(refused)?;
         Ok(Admitted { caller })
@@ -267,8 +268,7 @@ impl Entry {
             }
             Who::Key { .. } if has < needed => {
                 let message = format!("This needs a key with the scope `{needed}`; this key has `{has}`.");
-                let hint = format!("Use a key with the scope `{needed}`, made by an admin with POST /v1/api-keys.");
-                Err(Error::new(ErrorCode::Unauthorized, message).hint(hint))
+                Err(Error::new(ErrorCode::Unauthorized, message).hint(Hint::KeyOfScope(needed)))
             }
             Who::Member { role, .. } if *role < self.role || has < needed => {
                 let needed = if self.role > Role::Admin { "an owner" } else { "an admin or owner" };
@@ -292,6 +292,7 @@ impl Entry {
     /// Makes the call: everything that holds for every operation happens here, once.
     pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
         let record = request_log::Record::begin(self, &call);
+        let door = call.admitted.caller.through;
         let result = if self.effect == Effect::Read {
             (self.run)(Arc::clone(&app), call).await
         } else {
@@ -301,6 +302,7 @@ impl Entry {
                 Err(error) => Err(Error::internal(error)),
             }
         };
+        let result = result.map_err(|error| error.told_to(door));
         record.end(&app, &result);
         result
     }
@@ -406,8 +408,9 @@ async fn ask_server<O: Handle>(
         operation.refuse_agents(idempotency_key.is_some())?;
         Ok(operation)
     });
-    let operation = checked.map_err(|error| Box::new(error.seen_before_sending()))?;
-    let answer = client.send_with(&operation, Options { idempotency_key }).await.map_err(Box::new)?;
+    let operation = checked.map_err(|error| Box::new(error.told_to(InitiatedBy::Mcp).seen_before_sending()))?;
+    let answer =
+        client.send_with(&operation, Options { idempotency_key, ..Options::default() }).await.map_err(Box::new)?;
     serde_json::to_value(answer.output).map_err(|error| Box::new(Error::internal(error).seen_before_sending()))
 }
 

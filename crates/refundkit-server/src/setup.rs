@@ -15,7 +15,8 @@ use crate::{
     config::{DataConfig, DatabaseUrl},
     env::Env,
     store::{
-        Connection, Lock, Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, users, users::User,
+        Connection, Lock, Store, StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, sessions, users,
+        users::User,
     },
     vault::{MASTER_KEY_BYTES, Vault, VaultError},
 };
@@ -52,6 +53,15 @@ pub enum SetupError {
     /// The first organization exists.
     #[error("this database is set up already. Make further keys with POST /v1/api-keys or `refundkit keys create`")]
     AlreadyDone,
+    /// There is no organization yet.
+    #[error("this database is empty. `refundkit setup` makes its first organization")]
+    NotDone,
+    /// Somebody has this address: people sign in with it, to one organization.
+    #[error("{0} belongs to somebody already. Give the owner another address")]
+    EmailTaken(String),
+    /// Nobody has this address.
+    #[error("nobody here has the address {0}")]
+    NobodyThere(String),
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Password(String),
@@ -149,7 +159,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), SetupError> {
     written.map_err(|cause| SetupError::File { path: path.display().to_string(), cause })
 }
 
-/// Who the first organization and its owner are.
+/// Who an organization to be made, the first or a further one, and its owner are.
 #[derive(Debug, Clone)]
 pub struct FirstOrganization {
     /// The organization's name.
@@ -173,10 +183,26 @@ pub struct Made {
 
 /// Makes the first organization, its owner and one admin key for each environment. Refuses a second time.
 pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganization) -> Result<Made, SetupError> {
+    with_keys(store, env, first, Place::First).await
+}
+
+/// Makes a further organization, its owner and one admin key for each environment. Refuses where there is no first one.
+pub async fn further_organization(store: &Store, env: &Env, further: FirstOrganization) -> Result<Made, SetupError> {
+    with_keys(store, env, further, Place::Further).await
+}
+
+/// Which organization of an installation is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Further,
+}
+
+async fn with_keys(store: &Store, env: &Env, new: FirstOrganization, place: Place) -> Result<Made, SetupError> {
     let keys =
         [(Environment::Test, new_key(env, Environment::Test)), (Environment::Live, new_key(env, Environment::Live))];
     let [(_, (_, test_key)), (_, (_, live_key))] = keys.clone();
-    let owner = found(store, env, first, keys.to_vec()).await?;
+    let owner = found(store, env, new, place, keys.to_vec()).await?;
     Ok(Made {
         organization_id: owner.organization_id,
         test_key: SecretString::from(test_key),
@@ -186,7 +212,7 @@ pub async fn first_organization(store: &Store, env: &Env, first: FirstOrganizati
 
 /// Makes the first organization and its owner, who will make keys in the dashboard. Refuses a second time.
 pub async fn first_owner(store: &Store, env: &Env, first: FirstOrganization) -> Result<User, SetupError> {
-    found(store, env, first, Vec::new()).await
+    found(store, env, first, Place::First, Vec::new()).await
 }
 
 /// Whether there is no organization yet.
@@ -197,10 +223,11 @@ pub async fn is_empty(store: &Store) -> Result<bool, StoreError> {
 async fn found(
     store: &Store,
     env: &Env,
-    first: FirstOrganization,
+    new: FirstOrganization,
+    place: Place,
     keys: Vec<(Environment, (KeyId, String))>,
 ) -> Result<User, SetupError> {
-    let FirstOrganization { name, email, password } = first;
+    let FirstOrganization { name, email, password } = new;
     let password_hash = accounts::hash_password(password).await.map_err(SetupError::Password)?;
     let (organization_id, now) = (env.new_organization_id(), env.now());
     let owner = User {
@@ -215,8 +242,13 @@ async fn found(
         .write::<_, SetupError, _>(move |connection| {
             Box::pin(async move {
                 connection.lock(&Lock::Setup).await?;
-                if organizations::count(connection).await? > 0 {
-                    return Err(SetupError::AlreadyDone);
+                match (place, organizations::count(connection).await?) {
+                    (Place::First, 0) | (Place::Further, 1..) => {}
+                    (Place::First, _) => return Err(SetupError::AlreadyDone),
+                    (Place::Further, _) => return Err(SetupError::NotDone),
+                }
+                if users::find_by_email(connection, &owner.email).await?.is_some() {
+                    return Err(SetupError::EmailTaken(owner.email));
                 }
                 organizations::insert(connection, organization_id, &name, now).await?;
                 users::insert(connection, &owner, &password_hash).await?;
@@ -225,6 +257,23 @@ async fn found(
                     api_keys::insert(connection, tenant, &first_key(id, &key, now)).await?;
                 }
                 Ok(owner)
+            })
+        })
+        .await
+}
+
+/// Gives the person with this address, which is in lower case, a new password, and ends the person's sessions.
+pub async fn reset_password(store: &Store, email: &str, password: SecretString) -> Result<(), SetupError> {
+    let password_hash = accounts::hash_password(password).await.map_err(SetupError::Password)?;
+    let email = email.to_owned();
+    store
+        .write::<_, SetupError, _>(move |connection| {
+            Box::pin(async move {
+                let Some((user, _)) = users::find_by_email(connection, &email).await? else {
+                    return Err(SetupError::NobodyThere(email));
+                };
+                users::update_password(connection, user.id, &password_hash).await?;
+                Ok(sessions::delete_of_user(connection, user.id, None).await?)
             })
         })
         .await

@@ -101,6 +101,8 @@ pub struct Response<T> {
 pub struct Options {
     /// The key under which the server does this once, 1 to 255 visible ASCII characters. None: one is made for this call.
     pub idempotency_key: Option<String>,
+    /// How long one attempt of this call may take. None: as long as the client allows each of its calls.
+    pub timeout: Option<Duration>,
 }
 
 impl Options {
@@ -108,6 +110,13 @@ impl Options {
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// How long one attempt of this call may take, from connecting to the last byte of the answer.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 }
@@ -146,8 +155,9 @@ impl RefundKit {
     ///
     /// `validation_error` without a status, and nothing sent, when the idempotency key is not 1 to 255 visible characters.
     pub async fn send_with<O: Operation>(&self, operation: &O, options: Options) -> Result<Response<O::Output>, Error> {
+        let timeout = options.timeout;
         let idempotency_key = idempotency_key::<O>(options)?;
-        let prepared = Prepared::new(operation, &self.0.base_url)?;
+        let prepared = Prepared::new(operation, &self.0.base_url)?.within(timeout);
         let span = tracing::debug_span!("refundkit", operation = O::NAME);
         self.tries::<O>(&prepared, idempotency_key).instrument(span).await
     }

@@ -42,6 +42,11 @@ pub struct ProcessorConnection {
     pub secret_key_hint: String,
     /// The account's id at the processor, where the key may read it.
     pub account: Option<String>,
+    /// What the account is called at the processor, where the key may read it.
+    pub account_name: Option<String>,
+    /// Permissions that refunds need and the key was found to lack when it was last tried, as the processor calls them
+    /// (`rak_charge_write`). What no harmless call can try is not here.
+    pub missing_permissions: Vec<String>,
     /// Where the processor is to send its notifications.
     pub webhook_url: String,
     /// Enough of the webhook secret to recognise it: `whsec_…4242`; null while none is saved, and notifications are refused.

@@ -501,8 +501,8 @@ export interface ConnectStripeParams {
   /** Stripe's secret or restricted key: `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`. Needed the first time. */
   secretKey?: string;
   /**
-   * The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. One that is replaced stays
-   * valid for 24 hours.
+   * The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. Each one
+   * that is replaced stays valid for 24 hours.
    */
   webhookSecret?: string;
 }

@@ -129,43 +129,6 @@ impl Refusal {
         }
     }
 
-    /// What to do next, in one sentence.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::EnvironmentMismatch { .. } => Some(
-                "Use an API key of the charge's environment: rk_live_… for real money, rk_test_… for tests.".into(),
-            ),
-            Self::NotPaid => {
-                Some("Check that this is the payment the customer means; a failed one took no money.".into())
-            }
-            Self::AlreadyRefunded { refund_id: Some(refund_id) }
-            | Self::MoreThanLeft { refund_id: Some(refund_id), .. } => {
-                Some(format!("Look at refund {refund_id} of the same payment first."))
-            }
-            Self::AlreadyRefunded { refund_id: None } => {
-                Some("Read the transaction to see its refunds; there is nothing left to refund.".into())
-            }
-            Self::MoreThanLeft { refund_id: None, left, .. } => {
-                Some(format!("Ask for at most {left}, or omit the amount to refund all that is left."))
-            }
-            Self::Uncaptured { payment_intent: Some(intent) } => {
-                Some(format!("Cancel PaymentIntent {intent} at the processor; no money was taken yet."))
-            }
-            Self::Uncaptured { payment_intent: None } => {
-                Some("Release the authorisation at the processor; no money was taken yet.".into())
-            }
-            Self::CurrencyMismatch { .. } => Some("Omit the currency to use the charge's.".into()),
-            Self::AmountStep { step } => Some(format!("Round the amount to a multiple of {step}.")),
-            Self::TransferUndecided => {
-                Some("Set `connect.reverseTransfer` of the processor connection to true or false.".into())
-            }
-            Self::Duplicate { refund_id } => Some(format!(
-                "Look at refund {refund_id} first; to refund the same amount once more, send `allowDuplicate: true`."
-            )),
-            Self::BeyondMaximum { .. } => Some("Give an amount, and make several refunds.".into()),
-        }
-    }
-
     /// The input that is wrong, where it is one.
     pub const fn field(&self) -> Option<&'static str> {
         match self {

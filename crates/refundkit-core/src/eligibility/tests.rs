@@ -247,7 +247,6 @@ fn more_than_is_left_names_our_refund_only_where_that_explains_it() {
         refusal(4000).message(&charge()),
         "Refund amount ($40.00) is greater than unrefunded amount on charge ($30.00)"
     );
-    assert_eq!(refusal(7000).hint().unwrap(), "Ask for at most 3000, or omit the amount to refund all that is left.");
 }
 
 #[test]
@@ -256,7 +255,6 @@ fn an_uncaptured_charge_has_nothing_left() {
     let refusal = reserved(&held, &ask(None), &[]).unwrap_err();
     let begins = "This uncaptured Charge was created by a PaymentIntent (pi_1). You must cancel the PaymentIntent";
     assert!(refusal.message(&held).starts_with(begins));
-    assert!(refusal.hint().unwrap().starts_with("Cancel PaymentIntent pi_1"));
     let without_intent = Charge { payment_intent: None, ..held };
     let refusal = reserved(&without_intent, &ask(None), &[]).unwrap_err();
     assert_eq!(refusal, Refusal::Uncaptured { payment_intent: None });
@@ -280,7 +278,6 @@ fn refusals_speak_the_processors_words_and_codes() {
     );
     let duplicate = Refusal::Duplicate { refund_id: id(1) };
     assert_eq!(duplicate.error_code(), ErrorCode::RefundAlreadyProcessed);
-    assert!(duplicate.hint().unwrap().contains("allowDuplicate"));
 }
 
 #[test]
@@ -299,7 +296,7 @@ fn refused_amounts_are_written_with_their_currencys_sign() {
 }
 
 #[test]
-fn every_refusal_has_words_and_a_next_step() {
+fn every_refusal_has_words() {
     let amount = Amount::new(100).unwrap();
     for refusal in [
         Refusal::EnvironmentMismatch { environment: Environment::Live },
@@ -314,7 +311,6 @@ fn every_refusal_has_words_and_a_next_step() {
         Refusal::BeyondMaximum { left: i64::MAX },
     ] {
         assert!(!refusal.message(&charge()).is_empty(), "{refusal:?}");
-        assert!(refusal.hint().is_some_and(|hint| hint.ends_with('.')), "{refusal:?}");
     }
 }
 

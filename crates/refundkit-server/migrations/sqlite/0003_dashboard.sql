@@ -100,3 +100,7 @@ INSERT INTO refund_metadata
 
 -- The newest notifications of a connection: whether they arrive.
 CREATE INDEX processor_events_by_connection ON processor_events (connection_id, received_at);
+
+-- What the account is called at its processor, and what its key was found to lack when it was last tried, as a JSON list.
+ALTER TABLE connections ADD COLUMN account_name TEXT;
+ALTER TABLE connections ADD COLUMN missing_permissions TEXT;

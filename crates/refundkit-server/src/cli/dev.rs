@@ -249,7 +249,7 @@ async fn first_refund(client: &RefundKit) -> anyhow::Result<Shown> {
             let started = Instant::now();
             let mut create = CreateRefund::new(charge, RefundReason::CustomerRequest);
             create.amount = Amount::new(4200).ok();
-            let options = Options { idempotency_key: Some("dev-first-refund".to_owned()) };
+            let options = Options::default().idempotency_key("dev-first-refund");
             (client.refunds().create_with(&create, options).await?, Some(started))
         }
     };
@@ -303,7 +303,8 @@ fn welcome(addresses: &Addresses, key: &SecretString, shown: &Shown) -> String {
          -d '{{\"transactionId\":\"ch_1N4HbSKz9cXRvFYr\",\"amount\":2500,\"reason\":\"product_defective\"}}'\n\n  \
          {program} refunds create ch_1SandboxPending --reason other --wait\n  \
          {program} refunds list\n  \
-         {program} doctor\n\nTo refund:\n\n"
+         {program} doctor\n  \
+         export REFUNDKIT_STRIPE_API_BASE={sandbox}   # for StripeProcessor, which needs no server\n\nTo refund:\n\n"
     );
     for charge in DEV_CHARGES.iter().filter(|charge| charge.id != FIRST_CHARGE) {
         let amount = charge

@@ -34,6 +34,39 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     refundkit_error.map_or(Exit::Other, Exit::of_error).into()
 }
 
+/// Tells what is wrong with what was typed, and ends; help that was asked for is told here too. Whoever typed `--json` anywhere
+/// reads an error of the usual shape, although the line could not be understood.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if !(wants_json && error.use_stderr()) {
+        error.exit();
+    }
+    let text = to_json(&Failed { error: Body::from(&usage(error)) });
+    // With stderr closed there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    Exit::Usage.into()
+}
+
+/// The parser's paragraphs as an error: what is wrong first, and what to do is its tip or else the line as it should be.
+fn usage(error: &clap::Error) -> Error {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return mistyped("A command is missing.", Some("See what there is with `--help`.".to_owned()));
+    }
+    let rendered = error.render().to_string();
+    let (said, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
+    let message = one_line(said.strip_prefix("error: ").unwrap_or(said));
+    let paragraph = |begins: &str| rest.split("\n\n").map(one_line).find(|paragraph| paragraph.starts_with(begins));
+    let hint = paragraph("tip: ").or_else(|| paragraph("Usage: "));
+    mistyped(message, hint)
+}
+
+fn mistyped(message: impl Into<String>, hint: Option<String>) -> Error {
+    let mut error = Error::new(ErrorCode::ValidationError, message);
+    error.hint = hint;
+    error
+}
+
 /// An error for programs: as the API writes it, with the status of the answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -185,6 +218,26 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn what_was_mistyped_is_told_in_one_line_with_what_to_do() {
+        use clap::Parser as _;
+        let told = |line: &str| {
+            let error = usage(&crate::cli::Cli::try_parse_from(line.split(' ')).unwrap_err());
+            assert_eq!((error.code, error.status_code, error.retryable), (ErrorCode::ValidationError, None, false));
+            (error.message, error.hint.unwrap())
+        };
+        let (message, hint) = told("refundkit refunds create ch_1 --json");
+        assert_eq!(message, "the following required arguments were not provided: --reason <REASON>");
+        assert_eq!(hint, "Usage: refundkit refunds create --reason <REASON> --json <TRANSACTION>");
+        let (message, hint) = told("refundkit refunds lst --json");
+        assert_eq!(message, "unrecognized subcommand 'lst'");
+        assert!(hint.starts_with("tip: a similar subcommand exists: 'list'"), "{hint}");
+        assert_eq!(told("refundkit --json").0, "A command is missing.");
+        assert!(
+            told("refundkit refunds create ch_1 --reason other --amount 25.00 --json").0.contains("2500 for $25.00")
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use refundkit::{Error, RefundKit, Scope, client::RefundKitBuilder};
+use refundkit::{Error, InitiatedBy, RefundKit, Scope, client::RefundKitBuilder};
 use refundkit_server::{
     interfaces::mcp::{
         agents::{Agents, Backend, name_and_version},
@@ -126,7 +126,7 @@ impl Backend for There {
         arguments: JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<Value, Failed> {
-        let ask = tool.read(entry, arguments).map_err(|error| error.seen_before_sending())?;
+        let ask = tool.read(entry, arguments).map_err(|error| error.told_to(InitiatedBy::Mcp).seen_before_sending())?;
         let client = self.client(context).await?;
         let answer = entry.ask(client, ask.input, ask.idempotency_key).await;
         answer.map_err(|error| Failed::from(error).in_words_of(tool))

@@ -18,10 +18,13 @@ mod dev;
 mod doctor;
 mod exit;
 mod failure;
+#[cfg(test)]
+mod hints;
 mod keys;
 mod logs;
 mod mcp;
 mod openapi;
+mod organizations;
 mod output;
 mod policies;
 mod processors;
@@ -33,10 +36,11 @@ mod serve;
 mod setup;
 mod stdio_lines;
 mod transactions;
+mod users;
 mod values;
 mod watch;
 
-pub(crate) use failure::report;
+pub(crate) use failure::{report, report_usage};
 use output::Output;
 
 /// Refund infrastructure: the server, and the commands that speak to it.
@@ -104,6 +108,12 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     #[command(about = "Make the first organization, its owner and its keys")]
     Setup(setup::SetupArgs),
+    /// Make further organizations, on the database itself.
+    #[command(subcommand)]
+    Organizations(organizations::Command),
+    /// Let people in who lost their password, on the database itself.
+    #[command(subcommand)]
+    Users(users::Command),
     #[command(about = "Compare the refunds in the database with the processor's, and tell every difference")]
     Reconcile(reconcile::ReconcileArgs),
     #[command(about = "Copy the SQLite database into one file, while it is in use, and check the copy")]
@@ -159,6 +169,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Setup(args) => setup::run(args, output).await,
+        Command::Organizations(command) => organizations::run(command, output).await,
+        Command::Users(command) => users::run(command, output).await,
         Command::Reconcile(args) => reconcile::run(args, output).await,
         Command::Backup(args) => backup::back_up(&args, output),
         Command::Restore(args) => backup::restore(&args, output),

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use refundkit::{
     ConnectionStatus, Page, ProcessorConnection, ProcessorName, RefundKit, StripeConnect,
     operations::{ConnectStripe, DisconnectStripe},
+    processors::stripe::permission_label,
 };
 use secrecy::SecretString;
 
@@ -23,7 +24,7 @@ pub(crate) enum Command {
     /// Connect a processor, or replace its connection in place; what is not given is kept.
     #[command(after_help = "\
 The processor's key is never an argument. It comes from --secret-key-file, from the environment variable
-STRIPE_SECRET_KEY, or from stdin: a prompt on a terminal, else a pipe. It is tried with one harmless call
+STRIPE_SECRET_KEY, or from stdin: a prompt on a terminal, else a pipe. It is tried with calls that change nothing
 before it is saved, then sealed and never shown again.
 
 Stripe's notifications make changes known at once. Make an endpoint in Stripe for the webhook URL that is
@@ -36,7 +37,7 @@ Examples:
   refundkit processors connect stripe --keep-key --webhook-secret
   refundkit processors connect stripe --keep-key --account acct_1032D82eZvKYlo2C --reverse-transfer true")]
     Connect(ConnectArgs),
-    /// Try the saved key with one harmless call.
+    /// Try the saved key with calls that change nothing.
     #[command(after_help = "Example:\n  refundkit processors test")]
     Test {
         /// The processor.
@@ -175,7 +176,8 @@ fn tell(connection: &ProcessorConnection) -> String {
         ("environment", Some(connection.environment.to_string())),
         ("status", Some(standing(connection.status))),
         ("key", Some(connection.secret_key_hint.clone())),
-        ("account", connection.account.clone()),
+        ("account", account(connection)),
+        ("missing", missing_permissions(connection)),
         ("webhook URL", Some(connection.webhook_url.clone())),
         ("webhook secret", Some(connection.webhook_secret_hint.clone().unwrap_or_else(no_webhook_secret))),
         ("on behalf of", connect.and_then(|connect| connect.account.clone())),
@@ -183,6 +185,22 @@ fn tell(connection: &ProcessorConnection) -> String {
         ("refund fee", yes_or_no(connect.and_then(|connect| connect.refund_application_fee))),
         ("updated", Some(time(connection.updated_at))),
     ])
+}
+
+fn account(connection: &ProcessorConnection) -> Option<String> {
+    match (&connection.account_name, &connection.account) {
+        (Some(name), Some(id)) => Some(format!("{name} ({id})")),
+        (name, id) => name.clone().or_else(|| id.clone()),
+    }
+}
+
+/// Permissions that the key lacks, as Stripe's Dashboard calls them.
+fn missing_permissions(connection: &ProcessorConnection) -> Option<String> {
+    let named = connection.missing_permissions.iter().map(|permission| match permission_label(permission) {
+        Some(label) => format!("{label} ({permission})"),
+        None => permission.clone(),
+    });
+    Some(named.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
 }
 
 fn no_webhook_secret() -> String {

@@ -228,7 +228,7 @@ impl CreateArgs {
             allow_duplicate: self.allow_duplicate.then_some(true),
             ..CreateRefund::new(self.transaction, self.reason)
         };
-        Ok((create, Options { idempotency_key: self.idempotency_key }))
+        Ok((create, Options { idempotency_key: self.idempotency_key, ..Options::default() }))
     }
 }
 

@@ -8,6 +8,7 @@ use refundkit::{
 use super::pages;
 use crate::{
     error::Error,
+    hint::Hint,
     registry::{Answer, Context, ContextFuture, Handle, Repeat},
     store::{Lock, api_keys, api_keys::NewApiKey, idempotency_keys},
 };
@@ -64,9 +65,9 @@ fn repeat(context: &Context, resource_id: String) -> ContextFuture<'_, Answer<Cr
     Box::pin(async move {
         let id: KeyId = resource_id.parse().map_err(Error::internal)?;
         let mut connection = context.app.store.read().await?;
-        let key = api_keys::find(&mut connection, context.caller.tenant, id).await?.ok_or_else(|| {
-            Error::not_found("API key", id).hint("It was revoked since. Make another one under a new Idempotency-Key.")
-        })?;
+        let key = api_keys::find(&mut connection, context.caller.tenant, id)
+            .await?
+            .ok_or_else(|| Error::not_found("API key", id).hint(Hint::MakeAnotherKey))?;
         Ok(Answer::created(CreatedApiKey {
             id: key.id,
             name: key.name,

@@ -9,7 +9,7 @@ use refundkit::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{error::Error, operations::Searched};
+use crate::{error::Error, hint::Hint, operations::Searched};
 
 /// Characters of the digest of the filters in a cursor: enough to notice other filters.
 const FILTERS_DIGEST_CHARACTERS: usize = 8;
@@ -55,7 +55,7 @@ pub fn read_cursor<I: FromStr>(cursor: Option<&Cursor>, filters: &impl Serialize
     let id = parts.and_then(|(id, made_with)| (made_with == digest(filters)).then(|| id.parse().ok()).flatten());
     id.map(Some).ok_or_else(|| {
         Error::validation("cursor", "`cursor` is not the nextCursor of a page of this list with these filters.")
-            .hint("Repeat the filters unchanged, or leave the cursor out to begin at the first page.")
+            .hint(Hint::BeginList)
     })
 }
 

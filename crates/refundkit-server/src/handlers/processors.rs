@@ -11,11 +11,12 @@ use super::pages;
 use crate::{
     app::App,
     error::Error,
+    hint::Hint,
     limits, processors,
     registry::{Answer, Context, Handle},
     store::{
         Lock, api_keys, connections,
-        connections::{StoredConnection, WebhookSecrets},
+        connections::{ReplacedSecret, StoredConnection, WebhookSecrets},
         refunds,
     },
 };
@@ -73,6 +74,8 @@ impl Handle for ConnectStripe {
                 status: ConnectionStatus::Active,
                 secret_key_hint: hint,
                 account: report.account,
+                account_name: report.account_name,
+                missing_permissions: report.missing_permissions,
                 connect,
                 webhook_url: connections::webhook_path(name, id),
                 webhook_secret_hint,
@@ -128,9 +131,7 @@ fn checked_webhook_secret(secret: SecretString) -> Result<SecretString, Error> {
         return Ok(secret);
     }
     Err(Error::validation("webhookSecret", "This is not a signing secret of a Stripe webhook endpoint (whsec_…).")
-        .hint(
-            "Make an endpoint for `webhookUrl` in Stripe (Developers, Webhooks) and paste the signing secret it shows.",
-        ))
+        .hint(Hint::MakeWebhookEndpoint))
 }
 
 /// Enough of a secret to recognise it. It is ASCII and longer than this.
@@ -139,7 +140,8 @@ fn webhook_hint(secret: &SecretString) -> String {
     format!("{WEBHOOK_SECRET_PREFIX}…{}", &text[text.len().saturating_sub(HINT_CHARACTERS)..])
 }
 
-/// The secrets once this one is saved: the one before stays valid for a day, and saving the same one again changes nothing.
+/// The secrets once this one is saved: each that was replaced stays valid for a day, and saving the same one again changes
+/// nothing. `conflict` when too many would be valid: none of them ends before its time.
 fn replaced_webhook_secret(
     app: &App,
     id: ConnectionId,
@@ -148,15 +150,36 @@ fn replaced_webhook_secret(
 ) -> Result<WebhookSecrets, Error> {
     let binding = processors::webhook_binding(id);
     let known = before.map(|stored| stored.webhook_secrets.clone()).unwrap_or_default();
+    let is_given = |sealed: &[u8]| {
+        let opened = app.vault.open(&binding, sealed).map_err(Error::internal)?;
+        Ok::<_, Error>(opened.expose_secret() == secret.expose_secret())
+    };
+    let now = app.env.now();
+    let mut replaced = Vec::new();
     if let Some(sealed) = &known.sealed {
-        let current = app.vault.open(&binding, sealed).map_err(Error::internal)?;
-        if current.expose_secret() == secret.expose_secret() {
+        if is_given(sealed)? {
             return Ok(known);
         }
+        let valid_until = now.plus_millis(limits::WEBHOOK_SECRET_OVERLAP_MS);
+        replaced.push(ReplacedSecret { sealed: sealed.clone(), valid_until });
     }
-    let until = app.env.now().plus_millis(limits::WEBHOOK_SECRET_OVERLAP_MS);
+    for earlier in known.replaced {
+        // One that comes back is the current one from now on.
+        if now < earlier.valid_until && !is_given(&earlier.sealed)? {
+            replaced.push(earlier);
+        }
+    }
+    if replaced.len() > limits::WEBHOOK_SECRETS_REPLACED_MAX {
+        let ends = replaced.iter().map(|earlier| earlier.valid_until).min().unwrap_or(now);
+        let message = format!(
+            "The webhook secret was replaced {} times within a day, and each one replaced is still valid.",
+            limits::WEBHOOK_SECRETS_REPLACED_MAX
+        );
+        return Err(Error::new(ErrorCode::Conflict, message)
+            .hint(format!("Replace it after {ends}, when the oldest of them ends.")));
+    }
     let sealed = app.vault.seal(&app.env, &binding, secret).map_err(Error::internal)?;
-    Ok(WebhookSecrets { sealed: Some(sealed), before: known.sealed.map(|sealed| (sealed, until)) })
+    Ok(WebhookSecrets { sealed: Some(sealed), replaced })
 }
 
 /// What is given now over what was set before: omitted fields are kept.
@@ -217,9 +240,7 @@ async fn refuse_a_stranger_to_open_refunds(
                 "This key cannot read the open refund {}: does it belong to another Stripe account?",
                 refund.id
             );
-            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(
-                "Use a key of the same account, wait until the open refunds have settled, or send `force: true`.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, message).refund(Some(refund.id)).hint(Hint::ForceReplacement));
         }
     }
     Ok(())
@@ -239,13 +260,23 @@ impl Handle for TestStripe {
         let stored = get(context, ProcessorName::Stripe).await?;
         let processor = processors::open(&context.app, context.caller.tenant, &stored)?;
         let tried = processor.verify_credentials().await;
-        let status = match (&tried, stored.connection.status) {
-            (_, ConnectionStatus::Disconnected) => ConnectionStatus::Disconnected,
-            (Ok(_), _) => ConnectionStatus::Active,
-            (Err(error), _) if error.kind.is_refusal() => ConnectionStatus::Invalid,
-            (Err(_), status) => status,
-        };
-        let marked = mark(context, stored, status).await?;
+        let before = stored.connection;
+        let mut found = before.clone();
+        match &tried {
+            Ok(report) => {
+                // What could not be read this time is what it was: the key is the same.
+                found.account = report.account.clone().or(found.account);
+                found.account_name = report.account_name.clone().or(found.account_name);
+                found.missing_permissions.clone_from(&report.missing_permissions);
+                found.status = ConnectionStatus::Active;
+            }
+            Err(error) if error.kind.is_refusal() => found.status = ConnectionStatus::Invalid,
+            Err(_) => {}
+        }
+        if before.status == ConnectionStatus::Disconnected {
+            found.status = ConnectionStatus::Disconnected;
+        }
+        let marked = mark(context, before, found).await?;
         tried.map_err(Error::from_processor)?;
         Ok(Answer::ok(marked))
     }
@@ -253,46 +284,45 @@ impl Handle for TestStripe {
 
 impl Handle for DisconnectStripe {
     async fn handle(self, context: &Context) -> Result<Answer<ProcessorConnection>, Error> {
-        let stored = get(context, ProcessorName::Stripe).await?;
-        let id = stored.connection.id;
+        let before = get(context, ProcessorName::Stripe).await?.connection;
+        let id = before.id;
         let open = {
             let mut connection = context.app.store.read().await?;
             refunds::any_open(&mut connection, context.caller.tenant, id).await?
         };
         if open && self.force != Some(true) {
-            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.").hint(
-                "Wait until they have settled, or send `force=true`: they will still be followed to their end.",
-            ));
+            return Err(Error::new(ErrorCode::Conflict, "Refunds through this connection are still open.")
+                .hint(Hint::ForceDisconnection));
         }
-        Ok(Answer::ok(mark(context, stored, ConnectionStatus::Disconnected).await?))
+        let disconnected = ProcessorConnection { status: ConnectionStatus::Disconnected, ..before.clone() };
+        Ok(Answer::ok(mark(context, before, disconnected).await?))
     }
 }
 
+/// Notes what changed of a connection, unless somebody else changed it meanwhile.
 async fn mark(
     context: &Context,
-    stored: StoredConnection,
-    status: ConnectionStatus,
+    before: ProcessorConnection,
+    mut found: ProcessorConnection,
 ) -> Result<ProcessorConnection, Error> {
-    let (tenant, now) = (context.caller.tenant, context.app.env.now());
-    let mut marked = stored.connection;
-    if marked.status != status {
-        let seen_at = marked.updated_at;
-        marked.status = status;
-        marked.updated_at = now;
-        let id = marked.id;
-        context
-            .app
-            .store
-            .write::<_, Error, _>(move |connection| {
-                Box::pin(async move {
-                    connection.lock(&Lock::Connections(tenant)).await?;
-                    if connections::get_status(connection, tenant, id).await?.1 != seen_at {
-                        return Err(processors::changed_meanwhile());
-                    }
-                    Ok(connections::mark_status(connection, tenant, id, status, now).await?)
-                })
-            })
-            .await?;
+    if found == before {
+        return Ok(shown(context, found));
     }
+    let tenant = context.caller.tenant;
+    found.updated_at = context.app.env.now();
+    let marked = found.clone();
+    context
+        .app
+        .store
+        .write::<_, Error, _>(move |connection| {
+            Box::pin(async move {
+                connection.lock(&Lock::Connections(tenant)).await?;
+                if connections::get_status(connection, tenant, found.id).await?.1 != before.updated_at {
+                    return Err(processors::changed_meanwhile());
+                }
+                Ok(connections::mark_tried(connection, tenant, &found).await?)
+            })
+        })
+        .await?;
     Ok(shown(context, marked))
 }

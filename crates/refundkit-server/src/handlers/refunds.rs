@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::{pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
+    hint::Hint,
     interfaces::mcp::{tool::Tool, tools},
     limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
     metrics,
@@ -42,7 +43,7 @@ impl Handle for CreateRefund {
         if self.allow_duplicate == Some(true) && !has_idempotency_key {
             let message = "`allowDuplicate` is possible for agents only together with an idempotency key.";
             return Err(Error::validation("allowDuplicate", message)
-                .hint("Give an idempotency key of your own, so that a repeat of this call cannot refund once more."));
+                .hint("Give an `idempotencyKey` of your own, so that a repeat of this call cannot refund once more."));
         }
         Ok(())
     }
@@ -184,7 +185,9 @@ async fn submit_inline(context: &Context, refund: StoredRefund, processor: Arc<d
 /// 201 when the processor accepted, 202 while that is not known, 422 when it refused the first attempt.
 fn answer_create(refund: &StoredRefund) -> Result<Answer<Refund>, Error> {
     if let Some(refusal) = &refund.refusal {
-        return Err(Error::refused(refusal.detail.clone(), refusal.hint.clone()).refund(Some(refund.id)));
+        return Err(
+            Error::refused(refusal.detail.clone(), refusal.hint.clone().map(Hint::from)).refund(Some(refund.id))
+        );
     }
     Ok(match refund.state.stage() {
         RefundStage::Queued | RefundStage::Submitting | RefundStage::OutcomeUnknown => Answer::accepted(refund.shown()),
@@ -220,10 +223,7 @@ pub fn refused(refusal: &Refusal, charge: &Charge) -> Error {
         code => Error::new(code, message),
     };
     let error = error.refund(refusal.refund_id()).field(refusal.field());
-    match refusal.hint() {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    error.hint(refusal)
 }
 
 /// Reads one refund of the caller's.

@@ -7,6 +7,7 @@ use crate::{
     app::App,
     caller::{Caller, Who},
     error::Error,
+    hint::Hint,
     limits::CLIENT_HEADER_CHARACTERS_MAX,
     store::api_keys,
 };
@@ -16,28 +17,26 @@ const CLIENT_HEADER: &str = "refundkit-client";
 
 /// Finds out who calls, or refuses. No part of a refused key is logged or repeated.
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
-    let key = bearer(headers)?;
+    let client = client(headers);
+    let through = door(client.as_deref());
+    let key = bearer(headers).map_err(|error| error.told_to(through))?;
     let found = if api_key::is_valid_api_key_format(key) {
         let mut connection = app.store.read().await?;
         api_keys::find_by_hash(&mut connection, &api_key::hash_api_key(key)).await?
     } else {
         None
     };
-    let found = found.ok_or_else(|| unknown_key(key))?;
-    let client = client(headers);
+    let found = found.ok_or_else(|| unknown_key(key).told_to(through))?;
     Ok(Caller {
         tenant: found.tenant,
         who: Who::Key { id: found.id, prefix: found.prefix, scope: found.scope },
-        through: door(client.as_deref()),
+        through,
         client,
     })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
-    let missing = || {
-        Error::new(ErrorCode::InvalidApiKey, "An API key is missing.")
-            .hint("Send the header `Authorization: Bearer rk_test_…` with a key of RefundKit.")
-    };
+    let missing = || Error::new(ErrorCode::InvalidApiKey, "An API key is missing.").hint(Hint::GiveKey);
     let value = headers.get(AUTHORIZATION).ok_or_else(missing)?;
     let text = value.to_str().map_err(|_| missing())?;
     let (scheme, key) = text.split_once(' ').ok_or_else(missing)?;
@@ -47,7 +46,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
 fn unknown_key(key: &str) -> Error {
     let error = Error::new(ErrorCode::InvalidApiKey, "This API key is unknown or revoked.");
     if key.starts_with("sk_") || key.starts_with("pk_") {
-        error.hint("This looks like a key of Stripe's. Calls to RefundKit carry a RefundKit key (rk_test_… or rk_live_…); Stripe's key is saved once with PUT /v1/processors/stripe.")
+        error.hint(Hint::KeyIsStripes)
     } else if key.starts_with("rk_") {
         error.hint("Stripe's restricted keys begin with rk_ too; make sure that this is a key of RefundKit, and that it was not revoked.")
     } else {

@@ -2,13 +2,14 @@
 //!
 //! Duplicate keys, nulls, unknown fields and wrong types are refused with the path of the field. Nothing is guessed.
 
-use std::fmt;
+use std::{cell::LazyCell, fmt};
 
 use refundkit::{ErrorCode, Operation};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, error::Category};
+use serde_path_to_error::Segment;
 
-use super::scrub::scrub;
+use super::{openapi, scrub::scrub, shape};
 use crate::error::Error;
 
 /// Parses a body: JSON in UTF-8, an object, no key twice, at most 128 levels deep. An empty body is an empty object.
@@ -17,12 +18,24 @@ pub fn body(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
         return Ok(Map::new());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Error::validation("", "The body is not valid UTF-8."))?;
-    let strict: StrictValue = serde_json::from_str(text)
-        .map_err(|error| Error::validation("", format!("The body is not valid JSON: {error}.")))?;
+    let strict: StrictValue = serde_json::from_str(text).map_err(|error| not_valid(&error))?;
     match strict.0 {
         Value::Object(fields) => Ok(fields),
         _ => Err(Error::validation("", "The body must be a JSON object.")),
     }
+}
+
+fn not_valid(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let message = match error.classify() {
+        // Our own words, from below.
+        Category::Data => format!("The body is not valid JSON: {}.", scrub(&error.to_string())),
+        Category::Eof => "The body is not valid JSON: it ends too early.".to_owned(),
+        Category::Syntax | Category::Io => {
+            format!("The body is not valid JSON: look at line {line}, column {column}.")
+        }
+    };
+    Error::validation("", message)
 }
 
 /// Parses a query string into text values; a name twice is refused.
@@ -51,27 +64,44 @@ pub fn coerce(schema: &Value, text: String) -> Value {
     }
 }
 
+/// The schema of an operation's input, made when something is wrong with one.
+type InputSchema = LazyCell<Value>;
+
 /// Parses an operation from its input.
 pub fn parse<O: Operation>(input: Value) -> Result<O, Error> {
-    refuse_nulls(&input, &mut Vec::new())?;
+    let schema: InputSchema = LazyCell::new(openapi::input_schema_of::<O>);
+    refuse_misfits(&input, &schema, &mut Vec::new())?;
     serde_path_to_error::deserialize(input).map_err(|error| {
-        let path = error.path().to_string();
-        let path = if path == "." { String::new() } else { path };
-        describe(&scrub(&path), &scrub(&error.into_inner().to_string()))
+        let path: Vec<_> = error.path().iter().filter_map(name_of).collect();
+        describe(&schema, &path, &scrub(&error.into_inner().to_string()))
     })
 }
 
-/// A sentence for a caller out of serde's words.
-fn describe(path: &str, cause: &str) -> Error {
+fn name_of(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { .. } | Segment::Seq { .. } | Segment::Unknown => None,
+    }
+}
+
+/// How serde begins to say that a value is of another type, or not among those allowed. What our own types say begins otherwise.
+const MISFITS: [&str; 4] = ["invalid type", "invalid value", "invalid length", "unknown variant"];
+
+/// A sentence for a caller in place of serde's words.
+fn describe(schema: &Value, path: &[String], cause: &str) -> Error {
+    if MISFITS.iter().any(|misfit| cause.starts_with(misfit)) {
+        return misfit(schema, path);
+    }
+    let (found, _) = shape::find(schema, path);
+    let path = scrub(&path.join("."));
+    let path = path.as_str();
     if let Some(name) = cause.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         let field = join(path, name);
         let message = format!("`{field}` is missing.");
         return Error::validation(field, message);
     }
     if cause.starts_with("unknown field `") {
-        // serde names the fields that exist; the path already names the one that does not.
-        let expected = cause.split_once("expected ").map_or("none", |(_, expected)| expected);
-        return Error::validation(path, format!("`{path}` is not a field here; expected {expected}."));
+        return Error::validation(path, format!("`{path}` is not a field here; {}.", shape::fields(found)));
     }
     let subject = if path.is_empty() { "The request".to_owned() } else { format!("`{path}`") };
     let verb = if cause.starts_with("must ") || cause.starts_with("is ") {
@@ -86,21 +116,31 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() || path.ends_with(name) { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Refuses nulls anywhere: a null amount must not quietly mean "everything".
-fn refuse_nulls(value: &Value, path: &mut Vec<String>) -> Result<(), Error> {
+/// What the value at this path must be, as far as the schema knows the way.
+fn misfit(schema: &Value, path: &[String]) -> Error {
+    let (found, steps) = shape::find(schema, path);
+    let path = scrub(&path[..steps].join("."));
+    let subject = if path.is_empty() { "The request".to_owned() } else { format!("`{path}`") };
+    Error::validation(path, format!("{subject} {}.", shape::must_be(found)))
+}
+
+/// Refuses nulls anywhere, since a null amount must not quietly mean "everything"; and arrays in place of objects, which serde
+/// would take for the values of their fields.
+fn refuse_misfits(value: &Value, schema: &InputSchema, path: &mut Vec<String>) -> Result<(), Error> {
     match value {
         Value::Null => {
-            let path = path.join(".");
+            let path = scrub(&path.join("."));
             let message = format!("`{path}` must not be null; leave it out instead.");
             Err(Error::validation(path, message))
         }
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
             path.push(name.clone());
-            refuse_nulls(value, path)?;
+            refuse_misfits(value, schema, path)?;
             path.pop();
             Ok(())
         }),
-        Value::Array(items) => items.iter().try_for_each(|value| refuse_nulls(value, path)),
+        Value::Array(_) if shape::find(schema, path).0["type"] == "object" => Err(misfit(schema, path)),
+        Value::Array(items) => items.iter().try_for_each(|value| refuse_misfits(value, schema, path)),
         _ => Ok(()),
     }
 }
@@ -186,7 +226,11 @@ mod tests {
             ("{}", Some("transactionId"), "`transactionId` is missing."),
             (r#"{"transactionId":"ch_1"}"#, Some("reason"), "`reason` is missing."),
             (r#"{"transactionId":"../x","reason":"other"}"#, Some("transactionId"), "letters, digits"),
-            (r#"{"transactionId":"ch_1","reason":"because"}"#, Some("reason"), "unknown variant `because`"),
+            (
+                r#"{"transactionId":"ch_1","reason":"because"}"#,
+                Some("reason"),
+                "must be one of `product_not_received`, `",
+            ),
             (r#"{"transactionId":"ch_1","reason":"other","amount":2500.0}"#, Some("amount"), "must be an integer"),
             (r#"{"transactionId":"ch_1","reason":"other","amount":"2500"}"#, Some("amount"), "not a string"),
             (r#"{"transactionId":"ch_1","reason":"other","amount":-1}"#, Some("amount"), "must be an integer from 1"),

@@ -13,4 +13,5 @@ pub mod reference;
 pub mod request_log;
 pub mod rest;
 pub mod scrub;
+pub mod shape;
 pub mod stripe_webhooks;

@@ -2,8 +2,8 @@
 //!
 //! OpenAPI 3.1 is JSON Schema 2020-12, so the schemas are those of the operation structs. `docs/openapi.json` is this document.
 
-use refundkit::{Effect, ErrorBody, Method};
-use schemars::{SchemaGenerator, generate::SchemaSettings};
+use refundkit::{Effect, ErrorBody, Method, Operation};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::idempotency;
@@ -41,6 +41,15 @@ fn settings() -> SchemaSettings {
 
 /// The schema of an operation's input, complete in itself: nothing optional may be null.
 pub fn input_schema(entry: &Entry) -> Value {
+    schema_of_input(entry.input)
+}
+
+/// The same, of an operation's type.
+pub fn input_schema_of<O: Operation>() -> Value {
+    schema_of_input(|generator| O::json_schema(generator))
+}
+
+fn schema_of_input(input: fn(&mut SchemaGenerator) -> Schema) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .for_deserialize()
         .with(|settings| {
@@ -48,7 +57,7 @@ pub fn input_schema(entry: &Entry) -> Value {
             settings.meta_schema = None;
         })
         .into_generator();
-    let mut schema = (entry.input)(&mut generator).to_value();
+    let mut schema = input(&mut generator).to_value();
     remove_nulls(&mut schema);
     schema
 }

@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
         request::Parts,
     },
     middleware::{self, Next},
@@ -76,7 +76,10 @@ fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str) -> Router
     router
         .fallback(async move |Extension(id): Extension<RequestId>, request: Request| {
             let message = format!("No such path: {} {}", request.method(), request.uri().path());
-            Error::new(ErrorCode::NotFound, message).hint(hint).response(id)
+            let error = Error::new(ErrorCode::NotFound, message).hint(hint);
+            let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let is_person = accepts.contains("text/html") && !request.uri().path().starts_with("/v1/");
+            if is_person { dashboard::problem(&error, id) } else { error.response(id) }
         })
         .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
             Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)
@@ -118,7 +121,7 @@ async fn serve(
     let caller = auth::authenticate(app, &parts.headers).await?;
     let path = parts.uri.path().to_owned();
     let refused = |caller: &Caller, error: Error| {
-        let result = Err(error);
+        let result = Err(error.told_to(caller.through));
         Record::without_input(entry, caller, request_id, &path).end(app, &result);
         result
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use refundkit::{ConnectionId, Timestamp};
 use refundkit_core::schedule::Schedule;
+use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
@@ -18,8 +19,9 @@ const WINDOW_MS: i64 = 3 * Schedule::RECONCILE_DELAY_MS;
 
 /// Runs until the process is to end.
 pub async fn run(app: Arc<App>) {
+    let places = Arc::new(Semaphore::new(limits::COMPARISONS_AT_ONCE_MAX));
     while !app.shutdown.is_cancelled() {
-        if let Err(error) = compare_due(&app).await
+        if let Err(error) = compare_due(&app, &places).await
             && !app.shutdown.is_cancelled()
         {
             tracing::warn!(%error, "books were not compared");
@@ -31,7 +33,9 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-async fn compare_due(app: &Arc<App>) -> Result<(), Error> {
+/// Begins what is due, as far as there are places; the rest is found again in the next round. Each comparison goes at the pace
+/// that its own processor allows.
+async fn compare_due(app: &Arc<App>, places: &Arc<Semaphore>) -> Result<(), Error> {
     let now = app.env.now();
     let before = app.schedule.reconciled_before(now);
     let due = {
@@ -39,8 +43,13 @@ async fn compare_due(app: &Arc<App>) -> Result<(), Error> {
         connections::list_unreconciled(&mut connection, before).await?
     };
     for (tenant, id) in due {
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else { return Ok(()) };
         if claim(app, tenant, id, before, now).await? {
-            tell(&reconcile::compare(app, tenant, id, now.plus_millis(-WINDOW_MS)).await);
+            let comparing = Arc::clone(app);
+            app.tasks.spawn(async move {
+                tell(&reconcile::compare(&comparing, tenant, id, now.plus_millis(-WINDOW_MS)).await);
+                drop(place);
+            });
         }
     }
     Ok(())

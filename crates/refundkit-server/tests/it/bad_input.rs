@@ -1,5 +1,10 @@
 //! Bad input is met at the door: one clear error, and nothing reaches the processor.
 
+use refundkit::{ErrorCode, RefundKit};
+use refundkit_server::{
+    interfaces::openapi,
+    registry::{Entry, OPERATIONS},
+};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -112,4 +117,117 @@ async fn bad_headers_queries_paths_and_methods_are_refused() {
     send(stage.request(Method::POST, "/v1/refunds?amount=1", &stage.admin_key).json(&body))
         .await
         .error(400, "validation_error");
+}
+
+/// What a library says of a value that does not fit. Callers are told what the field must be, not how Rust reads it.
+const FOREIGN_WORDS: [&str; 14] = [
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "unknown variant",
+    "unknown field",
+    "missing field",
+    ", expected",
+    "sequence",
+    "floating point",
+    "i64",
+    "u32",
+    "struct",
+    "enum",
+    "is wrong: must",
+];
+
+#[tokio::test]
+async fn a_value_of_any_other_type_is_refused_in_our_words_for_every_field_of_every_operation() {
+    let wrong =
+        [json!(true), json!(7), json!(-7), json!(2.5), json!(u64::MAX), json!(1e300), json!("wrong\u{7f}"), json!([])];
+    let wrong =
+        wrong.into_iter().chain([json!(["wrong"]), json!([{}]), json!({}), json!({ "a": [1] }), json!([true, 7, "x"])]);
+    let wrong: Vec<Value> = wrong.chain([json!({ "other": {} }), json!({ "a": 1, "b": 2 })]).collect();
+    let mut refused = 0;
+    for entry in OPERATIONS {
+        let schema = openapi::input_schema(entry);
+        for path in paths(&schema, &[]) {
+            for value in &wrong {
+                let mut input = filled(&schema);
+                put(&mut input, &path, value.clone());
+                let Some(error) = refusal(entry, input).await else { continue };
+                refused += 1;
+                let (field, message) = (error.field.unwrap_or_default(), error.message);
+                assert!(field.starts_with(&path[0]), "{} {path:?} {value}: {field}: {message}", entry.name);
+                assert!(message.ends_with('.') && message.contains(&format!("`{}", path[0])), "{message}");
+                for words in FOREIGN_WORDS {
+                    assert!(!message.contains(words), "{} {path:?} {value}: {message}", entry.name);
+                }
+            }
+        }
+        let mut input = filled(&schema);
+        put(&mut input, &["nobodysField".to_owned()], json!(1));
+        let message = refusal(entry, input).await.unwrap().message;
+        assert!(
+            message.starts_with("`nobodysField` is not a field here; the") && !message.contains("expected"),
+            "{message}"
+        );
+    }
+    assert!(refused > 300, "{refused}");
+}
+
+#[tokio::test]
+async fn what_a_field_must_be_is_said_in_one_sentence() {
+    let create = OPERATIONS.iter().find(|entry| entry.name == "create_refund").unwrap();
+    let connect = OPERATIONS.iter().find(|entry| entry.name == "connect_stripe").unwrap();
+    for (entry, field, value, message) in [
+        (create, "amount", json!([1]), "`amount` must be an integer from 1 to 999999999999."),
+        (create, "transactionId", json!({}), "`transactionId` must be a string."),
+        (create, "allowDuplicate", json!("yes"), "`allowDuplicate` must be true or false."),
+        (create, "processor", json!(["stripe"]), "`processor` must be `stripe`."),
+        (create, "metadata", json!("text"), "`metadata` must be an object."),
+        (connect, "connect", json!(["acct_1", true, true]), "`connect` must be an object."),
+        (connect, "connect", json!({ "reverseTransfer": "yes" }), "`connect.reverseTransfer` must be true or false."),
+        (
+            connect,
+            "connect",
+            json!({ "acount": "x" }),
+            "`connect.acount` is not a field here; the fields are `account`, `refundApplicationFee`, `reverseTransfer`.",
+        ),
+    ] {
+        let mut input = filled(&openapi::input_schema(entry));
+        put(&mut input, &[field.to_owned()], value);
+        assert_eq!(refusal(entry, input).await.unwrap().message, message);
+    }
+}
+
+/// Why an input is refused before it is sent; none when it would be, to a server that is not there.
+async fn refusal(entry: &Entry, input: Value) -> Option<refundkit::Error> {
+    let nobody = RefundKit::builder().api_key(format!("rk_test_{}", "0".repeat(32))).base_url("http://127.0.0.1:1");
+    let error = entry.ask(&nobody.max_retries(0).build().unwrap(), input, None).await.unwrap_err();
+    (error.code == ErrorCode::ValidationError).then_some(*error)
+}
+
+/// The paths of all fields that a schema names.
+fn paths(schema: &Value, above: &[String]) -> Vec<Vec<String>> {
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let own = |name: &String| above.iter().cloned().chain([name.clone()]).collect::<Vec<_>>();
+    fields.flat_map(|(name, below)| [vec![own(name)], paths(below, &own(name))].concat()).collect()
+}
+
+/// The fields that must be there, with something that fits.
+fn filled(schema: &Value) -> Value {
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let fits = |name: &str| match name {
+        "reason" => json!("other"),
+        "scope" => json!("read"),
+        "id" if schema["properties"]["id"]["pattern"].to_string().contains("key_") => {
+            json!("key_01k9zzzzzzzzzzzzzzzzzzzzzz")
+        }
+        "id" => json!("ref_01k9zzzzzzzzzzzzzzzzzzzzzz"),
+        _ => json!("ch_1"),
+    };
+    Value::Object(required.map(|name| (name.to_owned(), fits(name))).collect())
+}
+
+fn put(input: &mut Value, path: &[String], value: Value) {
+    let (last, above) = path.split_last().unwrap();
+    let place = above.iter().fold(input, |place, name| place.as_object_mut().unwrap().entry(name).or_insert(json!({})));
+    place[last] = value;
 }

@@ -1,5 +1,8 @@
 //! The store's own promises: what failed left nothing, groups are durable together, leases hold.
 
+mod figures;
+mod searches;
+
 use crate::support::database;
 use refundkit::{Environment, InitiatedBy, LogEntry, RefundId, RequestId, Timestamp};
 use refundkit_server::{

@@ -1,10 +1,12 @@
 //! Lists read to their end: which operations come in pages, and the stream of what they list.
 
+use std::collections::HashSet;
+
 use futures_util::{Stream, TryStreamExt as _, stream};
 
 use super::RefundKit;
 use crate::{
-    Error, LogEntry, Operation, Page, Refund, RefundEvent,
+    Error, ErrorCode, LogEntry, Operation, Page, Refund, RefundEvent,
     operations::{ListLogs, ListRefundEvents, ListRefunds},
     page::Cursor,
 };
@@ -47,6 +49,8 @@ impl PagedOperation for ListLogs {
 impl RefundKit {
     /// Reads a list one by one, over all its pages. After an error it ends.
     ///
+    /// `network_error` when a page names a cursor that was followed already: such a list has no end.
+    ///
     /// ```no_run
     /// use futures_util::TryStreamExt as _;
     /// use refundkit::{RefundKit, RefundStatus, operations::ListRefunds};
@@ -60,15 +64,27 @@ impl RefundKit {
     /// # }
     /// ```
     pub fn stream<O: PagedOperation>(&self, list: O) -> impl Stream<Item = Result<O::Item, Error>> + Send + use<O> {
-        stream::try_unfold(Some((self.clone(), list)), async |state| {
-            let Some((client, mut list)) = state else { return Ok::<_, Error>(None) };
+        stream::try_unfold(Some((self.clone(), list, HashSet::new())), async |state| {
+            let Some((client, mut list, mut followed)) = state else { return Ok::<_, Error>(None) };
             let Page { data, page } = client.send(&list).await?.output;
-            let next = page.next_cursor.filter(|_| page.has_more).and_then(Cursor::new).map(|cursor| {
-                list.turn_to(cursor);
-                (client, list)
-            });
-            Ok(Some((stream::iter(data.into_iter().map(Ok::<_, Error>)), next)))
+            let mut rows: Vec<Result<_, Error>> = data.into_iter().map(Ok).collect();
+            let next = match page.next_cursor.filter(|_| page.has_more).and_then(Cursor::new) {
+                None => None,
+                Some(cursor) if followed.insert(cursor.to_string()) => {
+                    list.turn_to(cursor);
+                    Some((client, list, followed))
+                }
+                Some(_) => {
+                    rows.push(Err(without_end::<O>()));
+                    None
+                }
+            };
+            Ok(Some((stream::iter(rows), next)))
         })
         .try_flatten()
     }
+}
+
+fn without_end<O: Operation>() -> Error {
+    Error::new(ErrorCode::NetworkError, format!("The pages of {} begin again and do not end.", O::PATH))
 }

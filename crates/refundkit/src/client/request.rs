@@ -1,5 +1,7 @@
 //! From an operation to an HTTP request: which field travels where.
 
+use std::time::Duration;
+
 use reqwest::{
     Url,
     header::{ACCEPT, CONTENT_TYPE},
@@ -13,6 +15,7 @@ pub(super) struct Prepared {
     method: reqwest::Method,
     url: Url,
     body: Option<Vec<u8>>,
+    timeout: Option<Duration>,
 }
 
 impl Prepared {
@@ -42,7 +45,7 @@ impl Prepared {
             crate::Method::Put => reqwest::Method::PUT,
             crate::Method::Delete => reqwest::Method::DELETE,
         };
-        Ok(Self { method, url, body })
+        Ok(Self { method, url, body, timeout: None })
     }
 
     /// A GET of a path that is no operation.
@@ -50,11 +53,19 @@ impl Prepared {
         let mut url = base_url.clone();
         fill_path(&mut url, path, &mut Map::new())
             .map_err(|_| Error::new(ErrorCode::ValidationError, format!("{path} is not a path.")))?;
-        Ok(Self { method: reqwest::Method::GET, url, body: None })
+        Ok(Self { method: reqwest::Method::GET, url, body: None, timeout: None })
+    }
+
+    /// With a time for each attempt, in place of the client's.
+    pub(super) fn within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 
     pub(super) fn request(&self, http: &reqwest::Client) -> reqwest::RequestBuilder {
-        let request = http.request(self.method.clone(), self.url.clone()).header(ACCEPT, "application/json");
+        let mut request = http.request(self.method.clone(), self.url.clone()).header(ACCEPT, "application/json");
+        if let Some(timeout) = self.timeout {
+            request = request.timeout(timeout);
+        }
         match &self.body {
             Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,

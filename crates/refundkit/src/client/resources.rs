@@ -106,7 +106,7 @@ impl Processors<'_> {
         Ok(self.0.send(connect).await?.output)
     }
 
-    /// Tries the saved Stripe key with one harmless call.
+    /// Tries the saved Stripe key with calls that change nothing.
     pub async fn test_stripe(&self) -> Result<ProcessorConnection, Error> {
         Ok(self.0.send(&TestStripe {}).await?.output)
     }

@@ -27,7 +27,7 @@ impl Operation for ListProcessors {
 
 /// Connects Stripe in this environment, or replaces the connection in place; omitted fields are kept.
 ///
-/// The key is tried with one harmless call before it is saved, then sealed and never shown again; so is the webhook secret,
+/// The key is tried with calls that change nothing before it is saved, then sealed and never shown again; so is the webhook secret,
 /// with which Stripe signs the notifications that make a change known at once. Test keys belong to the test
 /// environment, live keys to live; restricted keys work. While refunds are open, a key that cannot read one of them is refused
 /// with `conflict` unless `force` is true.
@@ -39,8 +39,8 @@ pub struct ConnectStripe {
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub secret_key: Option<SecretString>,
-    /// The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. One that is replaced stays
-    /// valid for 24 hours.
+    /// The signing secret of the webhook endpoint at Stripe that sends to `webhookUrl`: `whsec_…`. Each one
+    /// that is replaced stays valid for 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     pub webhook_secret: Option<SecretString>,
@@ -83,7 +83,7 @@ setters! {
     }
 }
 
-/// Tries the saved Stripe key with one harmless call and notes whether Stripe accepts it.
+/// Tries the saved Stripe key with calls that change nothing, and notes whether Stripe accepts it and what it lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]

@@ -47,7 +47,7 @@ pub trait PaymentProcessor: Send + Sync {
     /// Asks to take a refund back, under an idempotency key of its own.
     async fn cancel_refund(&self, external_refund_id: &str, idempotency_key: &str) -> Outcome<ProcessorRefund>;
 
-    /// Tries the credential with one harmless call.
+    /// Tries the credential with calls that change nothing.
     async fn verify_credentials(&self) -> Result<CredentialReport, ProcessorError>;
 }
 
@@ -76,8 +76,13 @@ pub struct RefundList {
 }
 
 /// What a credential turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialReport {
     /// The account's id at the processor, where the credential may read it.
     pub account: Option<String>,
+    /// What the account is called there, where the credential may read it.
+    pub account_name: Option<String>,
+    /// Permissions that refunds need and the processor said the credential lacks, in the processor's words
+    /// (`rak_charge_write`). One that is not here may be missing all the same: not every permission can be tried without harm.
+    pub missing_permissions: Vec<String>,
 }

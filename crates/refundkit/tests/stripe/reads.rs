@@ -3,7 +3,9 @@
 use refundkit::{
     RefundId, TransactionId,
     processor::ProcessorErrorKind,
-    processors::{CredentialReport, PaymentProcessor as _, RefundQuery, stripe::REFUNDS_OF_A_CHARGE_MAX},
+    processors::{
+        CredentialReport, PaymentProcessor as _, RefundQuery, StripeProcessor, stripe::REFUNDS_OF_A_CHARGE_MAX,
+    },
 };
 
 use crate::{
@@ -153,7 +155,7 @@ async fn refunds_are_listed_a_page_at_a_time() {
 
 #[tokio::test]
 async fn a_credential_is_good_when_refunds_are_readable() {
-    let account = r#"{"id":"acct_1","object":"account"}"#;
+    let account = r#"{"id":"acct_1","object":"account","settings":{"dashboard":{"display_name":" Acme Shop "}}}"#;
     let denied = stripe_error(
         "",
         "The provided key does not have the required permissions. Having the 'rak_accounts_kyc_basic_read' permission would help.",
@@ -163,8 +165,48 @@ async fn a_credential_is_good_when_refunds_are_readable() {
     {
         let server = ScriptedServer::start([json(200, &list(&[], false)), answer]).await;
         let report = processor(&server).verify_credentials().await.unwrap();
-        assert_eq!(report, CredentialReport { account: expected.map(str::to_owned) });
+        let account_name = expected.map(|_| "Acme Shop".to_owned());
+        let account = expected.map(str::to_owned);
+        assert_eq!(report, CredentialReport { account, account_name, missing_permissions: Vec::new() });
         assert_eq!(server.targets(), ["/v1/refunds?limit=1", "/v1/account"]);
+    }
+}
+
+#[tokio::test]
+async fn a_restricted_key_is_told_what_it_was_found_to_lack_and_nothing_more() {
+    let denied = |permission: &str| {
+        let message = format!("Having the '{permission}' permission would allow this request to continue.");
+        json(403, &stripe_error("", &message))
+    };
+    let no_such_refund = || json(404, &stripe_error("resource_missing", "No such refund"));
+    let nothing = || json(200, &list(&[], false));
+    for (touched, read, missing) in [
+        (
+            denied("rak_charge_write"),
+            denied("rak_payment_intent_read"),
+            &["rak_charge_write", "rak_payment_intent_read"][..],
+        ),
+        (denied("rak_refund_write"), nothing(), &["rak_refund_write"]),
+        (no_such_refund(), json(403, &stripe_error("", "No.")), &["rak_payment_intent_read"]),
+        (no_such_refund(), nothing(), &[]),
+        (json(500, SERVER_ERROR), Step::Cut, &[]),
+    ] {
+        let server = ScriptedServer::start([nothing(), denied("rak_accounts_kyc_basic_read"), touched, read]).await;
+        let restricted =
+            StripeProcessor::builder("rk_test_51Habcdefghijkl4242").api_base(&server.base).build().unwrap();
+        let report = restricted.verify_credentials().await.unwrap();
+        assert_eq!(report.missing_permissions, missing);
+        assert_eq!(
+            server.targets(),
+            [
+                "/v1/refunds?limit=1",
+                "/v1/account",
+                "/v1/refunds/re_refundkit_permission_check",
+                "/v1/payment_intents?limit=1"
+            ]
+        );
+        let touch = &server.received()[2];
+        assert_eq!((touch.method.as_str(), touch.body.as_str()), ("POST", ""), "it asks for nothing");
     }
 }
 

@@ -168,6 +168,6 @@ pub(super) struct Wrong {
 
 impl Wrong {
     fn of(error: &Error) -> Self {
-        Self { message: error.to_string(), hint: error.hint_text().map(str::to_owned) }
+        Self { message: error.to_string(), hint: error.hint_text() }
     }
 }

@@ -1,8 +1,8 @@
 //! Pages that keep up with refunds that are on their way: a stream of server-sent events for each, which looks every second,
-//! sends what changed as HTML, and ends with the event `end` once nothing moves any more.
+//! sends what changed as HTML, and ends with the event `ended` once nothing moves any more.
 //!
 //! The page says with its address what it shows (`ref_….<updatedAt in milliseconds>`), so that nothing is missed in between and
-//! nothing is sent twice. A stream that ends without `end` is connected again by the page.
+//! nothing is sent twice. A stream that ends without `ended` is connected again by the page.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -16,7 +16,10 @@ use axum::{
 use futures_util::stream;
 use refundkit::{ErrorCode, Refund, RefundId};
 use serde_json::json;
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep},
+};
 
 use super::{
     form::Form,
@@ -24,6 +27,7 @@ use super::{
     refund,
     refunds::{self, is_moving},
     show,
+    stream::{UNBUFFERED, ended},
     viewer::Viewer,
 };
 use crate::{error::Error, limits, operations::ReadRefunds};
@@ -44,7 +48,8 @@ struct Live {
     viewer: Viewer,
     shows: Shows,
     seen: Vec<Seen>,
-    looks: u32,
+    is_begun: bool,
+    until: Instant,
     is_settled: bool,
     is_over: bool,
     _place: OwnedSemaphorePermit,
@@ -69,7 +74,7 @@ fn as_shown(refund: &Refund) -> String {
 pub(super) async fn rows(viewer: Result<Viewer, Problem>) -> Shown {
     let viewer = match here(viewer)? {
         Some(viewer) => viewer,
-        None => return Ok(said(end())),
+        None => return Ok(said(ended())),
     };
     let ids = query(&viewer).get("ids").to_owned();
     let seen = ids.split(',').map(read_shown).collect::<Option<Vec<_>>>();
@@ -82,7 +87,7 @@ pub(super) async fn rows(viewer: Result<Viewer, Problem>) -> Shown {
 pub(super) async fn whole(viewer: Result<Viewer, Problem>, Path(id): Path<String>) -> Shown {
     let viewer = match here(viewer)? {
         Some(viewer) => viewer,
-        None => return Ok(said(end())),
+        None => return Ok(said(ended())),
     };
     let seen = id.parse().ok().zip(query(&viewer).get("since").parse().ok());
     let seen = seen.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("No such refund: '{id}'")))?;
@@ -110,10 +115,20 @@ fn read_shown(text: &str) -> Option<Seen> {
 /// Begins a stream, if there is a place for it.
 fn begin(viewer: Viewer, shows: Shows, seen: Vec<Seen>) -> axum::response::Response {
     let Ok(place) = Arc::clone(&viewer.app.live_places).try_acquire_owned() else { return said(wait()) };
-    let live = Live { viewer, shows, seen, looks: 0, is_settled: false, is_over: false, _place: place };
+    let live = Live {
+        viewer,
+        shows,
+        seen,
+        is_begun: false,
+        until: Instant::now() + limits::LIVE_STREAM_MAX,
+        is_settled: false,
+        is_over: false,
+        _place: place,
+    };
     let events =
         stream::unfold(live, async |live| live.next().await.map(|(event, live)| (Ok::<_, Infallible>(event), live)));
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    let keep_alive = KeepAlive::new().interval(limits::LIVE_KEEP_ALIVE);
+    ([UNBUFFERED], Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
 /// A stream of one event.
@@ -121,14 +136,9 @@ fn said(event: Event) -> axum::response::Response {
     Sse::new(stream::iter([Ok::<_, Infallible>(event)])).into_response()
 }
 
-/// Nothing more will come: the page closes the stream.
-fn end() -> Event {
-    Event::default().event("end").data("")
-}
-
 /// Not now: the page connects again after a while.
 fn wait() -> Event {
-    Event::default().event("wait").retry(limits::LIVE_WAIT).data("")
+    Event::default().event("wait").retry(limits::LIVE_AGAIN_AFTER).data("")
 }
 
 impl Live {
@@ -137,7 +147,7 @@ impl Live {
         while !self.is_over {
             if self.is_settled {
                 self.is_over = true;
-                return Some((end(), self));
+                return Some((ended(), self));
             }
             match self.look().await {
                 Ok(Some(event)) => return Some((event, self)),
@@ -148,7 +158,7 @@ impl Live {
                     return Some((wait(), self));
                 }
             }
-            if !self.is_settled && !self.rest().await.unwrap_or(false) {
+            if !self.is_settled && !self.rest().await {
                 return None;
             }
         }
@@ -159,11 +169,12 @@ impl Live {
     async fn look(&mut self) -> Result<Option<Event>, Error> {
         let ids: Vec<_> = self.seen.iter().map(|(id, _)| id).collect();
         let input = json!({ "ids": ids });
-        let refunds = match self.looks {
-            0 => self.viewer.ask::<ReadRefunds>(input).await?,
-            _ => self.viewer.ask_on::<ReadRefunds>(input).await?,
+        let refunds = if self.is_begun {
+            self.viewer.ask_on::<ReadRefunds>(input).await?
+        } else {
+            self.viewer.ask::<ReadRefunds>(input).await?
         };
-        self.looks += 1;
+        self.is_begun = true;
         let now: Vec<Seen> = refunds.iter().map(|refund| (refund.id, refund.updated_at.as_millis())).collect();
         let changed: Vec<_> =
             refunds.iter().filter(|refund| !self.seen.contains(&(refund.id, refund.updated_at.as_millis()))).collect();
@@ -183,17 +194,12 @@ impl Live {
     }
 
     /// Waits for the next look; says no when the stream is to end before it.
-    async fn rest(&mut self) -> Result<bool, Error> {
-        if self.looks >= limits::LIVE_LOOKS_MAX {
-            return Ok(false);
-        }
-        if self.looks % limits::LIVE_LOOKS_TRUSTED == 0 && !self.viewer.is_still_here().await? {
-            return Ok(false);
-        }
-        Ok(tokio::select! {
-            () = self.viewer.app.shutdown.cancelled() => false,
-            () = sleep(limits::LIVE_LOOK_EVERY) => true,
-        })
+    async fn rest(&self) -> bool {
+        let is_over = tokio::select! {
+            () = self.viewer.app.shutdown.cancelled() => true,
+            () = sleep(limits::REFUNDS_LOOK_EVERY) => Instant::now() >= self.until,
+        };
+        !is_over && self.viewer.is_still_here().await.unwrap_or(false)
     }
 }
 

@@ -1,18 +1,22 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
 //! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
 
+mod api_keys;
 mod assets;
 mod csv;
 mod filters;
 mod form;
 mod live;
+mod logs;
 mod new_refund;
 mod overview;
 mod page;
+mod processors;
 mod refund;
 mod refunds;
 mod show;
 mod sign_in;
+mod stream;
 mod typed;
 mod viewer;
 
@@ -24,6 +28,8 @@ use axum::{
     middleware,
     routing::{get, post},
 };
+
+pub use page::problem;
 
 use crate::{app::App, limits};
 
@@ -44,6 +50,9 @@ pub fn router() -> Router<Arc<App>> {
         .route("/refunds/{id}/live", get(live::whole))
         .route("/refunds/{id}/cancel", post(refund::cancel))
         .route("/assets/{name}", get(assets::serve))
+        .merge(processors::routes())
+        .merge(api_keys::routes())
+        .merge(logs::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
         .layer(middleware::from_fn(page::around))
 }

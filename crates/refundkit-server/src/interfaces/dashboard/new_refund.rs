@@ -13,7 +13,7 @@ use super::{
     filters::{self, Choice},
     form::{Entered, Form, Posted},
     page::{self, Frame, Section, Shown},
-    show::{self, When},
+    show::{self, Moment},
     typed::{parse_money, write_number},
     viewer::Viewer,
 };
@@ -66,7 +66,7 @@ struct Payment {
     left: String,
     left_typed: String,
     currency: Currency,
-    created: When,
+    created: Moment,
     method: Option<String>,
     is_disputed: bool,
     is_refundable: bool,
@@ -81,7 +81,7 @@ struct Part {
     amount: String,
     status: &'static str,
     status_name: &'static str,
-    created: When,
+    created: Moment,
 }
 
 impl Payment {
@@ -96,7 +96,7 @@ impl Payment {
             left: money(transaction.refundable_amount),
             left_typed: write_number(processor, policy.max_amount, currency),
             currency,
-            created: When::of(transaction.created_at),
+            created: Moment::from(transaction.created_at),
             method: payment_method,
             is_disputed: transaction.disputed,
             is_refundable: policy.eligible,
@@ -115,7 +115,7 @@ impl Part {
             amount: show::money(processor, refund.amount, currency),
             status: refund.status.as_str(),
             status_name: show::status(refund.status),
-            created: When::of(refund.created_at),
+            created: Moment::from(refund.created_at),
         }
     }
 }
@@ -213,7 +213,7 @@ async fn look(viewer: &Viewer, id: &str, amount: Option<Amount>) -> Result<Trans
 
 /// Asks for the refund. Where the same form is being worked on already, its answer is waited for: that is a double click.
 async fn ask(viewer: &Viewer, key: &str, wanted: &Wanted) -> Result<RefundId, Error> {
-    let (began, mut pause) = (Instant::now(), limits::LIVE_LOOK_EVERY / 4);
+    let (began, mut pause) = (Instant::now(), limits::DOUBLE_PAUSE);
     loop {
         let made = viewer.ask_once::<CreateRefund>(Some(key.to_owned()), wanted.input.clone()).await;
         match made {

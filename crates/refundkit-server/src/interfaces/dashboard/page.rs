@@ -154,6 +154,15 @@ pub(super) async fn around(Extension(id): Extension<RequestId>, request: Request
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         response = refused(&error, id);
     }
+    with_headers(response)
+}
+
+/// An error as a page, for people who come to no page of the dashboard.
+pub fn problem(error: &Error, id: RequestId) -> Response {
+    with_headers(refused(error, id))
+}
+
+fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -9,7 +9,7 @@ use super::{
     form::Entered,
     live,
     page::{self, Frame, Section, Shown},
-    show::{self, When},
+    show::{self, Moment},
     viewer::Viewer,
 };
 use crate::{error::Error, limits, operations::SearchRefunds};
@@ -25,7 +25,7 @@ struct RefundsPage<'a> {
     is_update: bool,
     older: Option<String>,
     newest: Option<String>,
-    searched_to: Option<When>,
+    searched_to: Option<Moment>,
     export: String,
     live: Option<String>,
     /// Whether refunds can be made: a processor is connected.
@@ -60,7 +60,7 @@ struct Row {
     payment: String,
     reason: String,
     door: &'static str,
-    created: When,
+    created: Moment,
 }
 
 impl Row {
@@ -74,7 +74,7 @@ impl Row {
             payment: refund.transaction_id.to_string(),
             reason: show::reason(refund.reason),
             door: show::door(refund.initiated_by),
-            created: When::of(refund.created_at),
+            created: Moment::from(refund.created_at),
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) const fn is_moving(refund: &Refund) -> bool {
 struct Found {
     refunds: Vec<Refund>,
     next: Option<String>,
-    searched_to: Option<When>,
+    searched_to: Option<Moment>,
 }
 
 /// What is sent to a page that lists these refunds, which changed.
@@ -122,7 +122,7 @@ async fn find(viewer: &Viewer, filters: &Filters) -> Result<Found, Error> {
         input.insert("cursor".to_owned(), cursor.into());
     }
     let found = viewer.ask::<SearchRefunds>(Value::Object(input)).await?;
-    Ok(Found { refunds: found.data, next: found.page.next_cursor, searched_to: found.searched_to.map(When::of) })
+    Ok(Found { refunds: found.data, next: found.page.next_cursor, searched_to: found.searched_to.map(Moment::from) })
 }
 
 async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {

@@ -32,15 +32,24 @@ pub(super) fn time(at: Timestamp) -> String {
     instant.to_zoned(jiff::tz::TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
 
-/// A moment as a page shows it: as a machine reads it, and as it is read where no script turns it into the reader's zone.
-pub(super) struct When {
-    pub(super) iso: String,
-    pub(super) text: String,
+/// A time in a page: for machines in `datetime`, for people as text.
+pub(super) struct Moment(Timestamp);
+
+impl Moment {
+    /// RFC 3339.
+    pub(super) fn iso(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// As it is read without a script.
+    pub(super) fn text(&self) -> String {
+        time(self.0)
+    }
 }
 
-impl When {
-    pub(super) fn of(at: Timestamp) -> Self {
-        Self { iso: at.to_string(), text: time(at) }
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
     }
 }
 

@@ -127,6 +127,8 @@ fn section_of(address: &str) -> &str {
         Some("new") => "/refunds/new",
         Some(_) => "/refunds",
         None if path.starts_with("/logs/") => "/logs",
+        None if path.starts_with("/settings/processors/") => "/settings/processors",
+        None if path.starts_with("/settings/api-keys/") => "/settings/api-keys",
         None => path,
     }
 }

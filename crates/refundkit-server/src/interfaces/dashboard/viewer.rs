@@ -86,7 +86,7 @@ impl Viewer {
 
     /// Whether the person may still look: the session has not ended, nor shows it another environment.
     pub(super) async fn is_still_here(&self) -> Result<bool, Error> {
-        accounts::is_open(&self.app, &self.signed_in.session).await
+        accounts::is_going_on(&self.app, &self.signed_in.session).await
     }
 
     fn path(&self) -> String {

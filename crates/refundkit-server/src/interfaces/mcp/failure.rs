@@ -42,7 +42,6 @@ impl Failed {
         for Argument { field, name, .. } in tool.arguments.iter().filter(|argument| argument.name != argument.field) {
             let (field_quoted, name_quoted) = (format!("`{field}`"), format!("`{name}`"));
             self.error.message = self.error.message.replace(&field_quoted, &name_quoted);
-            self.error.hint = self.error.hint.map(|hint| hint.replace(&field_quoted, &name_quoted));
             if self.error.field.as_deref() == Some(field) {
                 self.error.field = Some((*name).to_owned());
             }

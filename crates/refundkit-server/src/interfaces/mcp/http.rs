@@ -221,7 +221,7 @@ impl Backend for Here {
         }
         let path = parts.uri.path().to_owned();
         let refused = |caller: &Caller, error: Error| {
-            let result = Err(error);
+            let result = Err(error.told_to(caller.through));
             Record::without_input(entry, caller, request_id, &path).end(&self.0, &result);
             result.map(|answer| answer.output).map_err(|error| failed(&error, request_id))
         };

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_init.sql"),
     include_str!("../../../migrations/sqlite/0002_news.sql"),
     include_str!("../../../migrations/sqlite/0003_dashboard.sql"),
+    include_str!("../../../migrations/sqlite/0004_replaced_secrets.sql"),
 ];
 
 /// The newest version that this program knows.
@@ -34,6 +35,24 @@ pub(in crate::store) fn run(connection: &mut Connection) -> Result<(), StoreErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_webhook_secret_that_was_replaced_before_the_update_keeps_its_day() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..3] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        let before = "INSERT INTO organizations (id, name, created_at) VALUES ('org', 'Acme', 1);
+            INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key,
+                secret_key_hint, sealed_webhook_secret_before, webhook_secret_before_until, created_at, updated_at)
+            VALUES ('conn', 'org', 'test', 'stripe', 'active', x'00', '', x'01ab', 86400000, 1, 1);";
+        connection.execute_batch(before).unwrap();
+        run(&mut connection).unwrap();
+        let kept: String =
+            connection.query_row("SELECT replaced_webhook_secrets FROM connections", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, r#"[{"sealed":"01ab","validUntil":86400000}]"#);
+    }
 
     #[test]
     fn a_second_run_changes_nothing_and_a_newer_database_is_refused() {

@@ -23,6 +23,8 @@ use crate::store::{
     refunds::{PageStart, StoredRefund},
 };
 
+mod pages;
+
 /// Refunds of one tenant in the test.
 const REFUNDS: u32 = 4000;
 /// Steps between two counts.
@@ -71,6 +73,15 @@ fn refund(number: u32) -> StoredRefund {
 
 /// A database with many refunds, and the count of its machine's steps since it was last read.
 async fn database() -> (Connection, Arc<AtomicU64>) {
+    let (mut connection, counts) = empty_database();
+    for number in 0..REFUNDS {
+        refunds::insert(&mut connection, &refund(number)).await.unwrap();
+    }
+    counts.store(0, Ordering::Relaxed);
+    (connection, counts)
+}
+
+fn empty_database() -> (Connection, Arc<AtomicU64>) {
     let mut sqlite = rusqlite::Connection::open_in_memory().unwrap();
     migrations::run(&mut sqlite).unwrap();
     sqlite.pragma_update(None, "foreign_keys", false).unwrap();
@@ -81,12 +92,7 @@ async fn database() -> (Connection, Arc<AtomicU64>) {
         false
     };
     sqlite.progress_handler(STEPS_COUNTED, Some(count)).unwrap();
-    let mut connection = Connection::Sqlite(Handle::new(sqlite, Kind::Writer));
-    for number in 0..REFUNDS {
-        refunds::insert(&mut connection, &refund(number)).await.unwrap();
-    }
-    counts.store(0, Ordering::Relaxed);
-    (connection, counts)
+    (Connection::Sqlite(Handle::new(sqlite, Kind::Writer)), counts)
 }
 
 #[tokio::test]

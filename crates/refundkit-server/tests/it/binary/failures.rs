@@ -37,7 +37,8 @@ async fn a_refusal_says_who_refused_in_whose_words_and_what_to_do() {
         ("refunds create ch_1SandboxLiveOnly --reason other", 3, "exists in live mode"),
         ("refunds create ch_1SandboxPartlyRefunded --amount 7001 --reason other", 3, "($70.00)"),
         ("refunds create ch_1SandboxFirstRefund --reason other", 3, "has already been refunded."),
-        ("refunds create ch_1SandboxYen --currency usd --reason other", 3, "currency"),
+        ("refunds create ch_1SandboxPartlyRefunded --amount 7001 --reason other", 3, "or leave `--amount` out"),
+        ("refunds create ch_1SandboxYen --currency usd --reason other", 3, "Leave `--currency` out"),
         ("refunds create re_1 --reason other", 3, "This is a refund, not a payment."),
         ("refunds get ref_01k9zzzzzzzzzzzzzzzzzzzzzz", 3, "ref_01k9zzzzzzzzzzzzzzzzzzzzzz"),
         ("refunds create ch_1N4HbSKz9cXRvFYr --amount 25.00 --reason other", 2, "2500 for $25.00"),
@@ -51,6 +52,25 @@ async fn a_refusal_says_who_refused_in_whose_words_and_what_to_do() {
         assert!(said.starts_with("error: ") && said.contains(words), "{line}: {said}");
         assert_silent_about(said, &[&dev.key]);
     }
+}
+
+#[test]
+fn who_asked_for_json_gets_it_also_when_the_line_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    for line in [
+        "refunds create ch_1 --json",
+        "--json refunds lst",
+        "refunds get re_1 --json",
+        "--json",
+        "refunds --json --nosuch",
+    ] {
+        let ran = type_in(&folder, line, &[]);
+        assert_eq!(code_of(ran.failed(2)), "validation_error", "{line}");
+    }
+    for line in ["refunds create ch_1", "refunds lst", "refunds get -- --json"] {
+        assert!(type_in(&folder, line, &[]).failed(2).starts_with("error: "), "{line}");
+    }
+    assert!(type_in(&folder, "refunds create --json --help", &[]).done().contains("Usage"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use refundkit::ErrorCode;
 use refundkit_sandbox::DEV_SECRET_KEY;
-use refundkit_server::config::DatabaseUrl;
-use secrecy::ExposeSecret as _;
+use refundkit_server::{accounts, config::DatabaseUrl, setup};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::support::Stage;
 
 use super::program::{Program, Ran, assert_silent_about, between, control, http, mode, refunds_at_stripe, run};
 
@@ -192,6 +195,59 @@ fn setup_refuses_what_is_no_name_no_address_and_no_password_before_it_makes_anyt
         assert!(matches!(refused.code, Some(1 | 2)) && refused.stderr.starts_with("error: "), "{refused:?}");
     }
     assert!(!folder.path().join(".refundkit").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_further_organization_is_made_beside_a_running_server_and_sees_nothing_of_the_first() {
+    let installation = Installation::new();
+    let serving = installation.serve();
+    serving.connect_stripe().await;
+    let create = ["organizations", "create", "--organization", "Acme Japan", "--email", "owner@acme.jp", "--json"];
+    let made = run(installation.folder.path(), &create, &[]).json();
+    assert_ne!(made["organizationId"], installation.made["organizationId"]);
+    let list = async |key: &Value| {
+        let request = http().get(format!("{}/v1/processors", serving.url)).bearer_auth(key.as_str().unwrap());
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["data"].as_array().unwrap().len()
+    };
+    assert_eq!((list(&installation.made["testKey"]).await, list(&made["testKey"]).await), (1, 0));
+    let taken = run(installation.folder.path(), &create, &[]);
+    assert!(taken.failed(1).contains("owner@acme.jp belongs to somebody already"), "{taken:?}");
+}
+
+#[test]
+fn the_ways_back_in_need_a_database_and_people_who_are_in_it() {
+    let folder = TempDir::new().unwrap();
+    let reset = ["users", "reset-password", "--email", "Owner@acme.example", "--json"];
+    let create = ["organizations", "create", "--organization", "Acme", "--email", "owner@acme.example"];
+    for arguments in [&reset[..], &create] {
+        assert!(run(folder.path(), arguments, &[]).failed(1).contains("refundkit setup"), "{arguments:?}");
+    }
+    assert!(!folder.path().join(".refundkit").exists());
+    let made = run(folder.path(), &SETUP, &[]).json();
+    let told = run(folder.path(), &reset, &[]).json();
+    assert_eq!(told["email"], "owner@acme.example");
+    assert!(told["password"].as_str().unwrap().len() >= 12 && told["password"] != made["ownerPassword"]);
+    let nobody = run(folder.path(), &["users", "reset-password", "--email", "nobody@acme.example"], &[]);
+    assert!(nobody.failed(1).contains("nobody here has the address nobody@acme.example"), "{nobody:?}");
+    fs::write(folder.path().join("short"), "short").unwrap();
+    let short = run(folder.path(), &[&reset[..], &["--password-file", "short"]].concat(), &[]);
+    assert!(short.failed(2).contains("12 to 200 characters"), "{short:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_the_old_one_and_the_sessions_it_began() {
+    let stage = Stage::new().await;
+    let (email, old, new) = ("owner@acme.example", "correct horse battery", "staple battery horse");
+    let sign_in = async |password: &str| accounts::sign_in(&stage.app, email, SecretString::from(password)).await;
+    let signed_in =
+        async |token: &SecretString| accounts::session(&stage.app, token.expose_secret()).await.unwrap().is_some();
+    let token = sign_in(old).await.unwrap();
+    assert!(signed_in(&token).await);
+    setup::reset_password(&stage.app.store, email, SecretString::from(new)).await.unwrap();
+    assert!(!signed_in(&token).await);
+    assert_eq!(sign_in(old).await.unwrap_err().code(), ErrorCode::Unauthorized);
+    assert!(signed_in(&sign_in(new).await.unwrap()).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

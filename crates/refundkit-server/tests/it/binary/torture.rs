@@ -14,11 +14,15 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use refundkit::{
-    Refund, RefundId, RefundStatus, Timestamp,
+    Environment, Refund, RefundId, RefundStatus, Timestamp,
     processor::{ProcessorRefund, ReportedStatus},
 };
 use refundkit_core::invariants;
 use refundkit_sandbox::{DEV_SECRET_KEY, LedgerCharge};
+use refundkit_server::{
+    config::{DatabaseUrl, parse_database_url},
+    store::{Store, Tenant},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -26,7 +30,10 @@ use super::{
     installation::Sandbox,
     program::{Program, between, control, http, run},
 };
-use crate::support::postgres;
+use crate::{
+    simulation::all_refunds as all_refunds_of,
+    support::{figures, postgres},
+};
 
 /// How long the short torture lasts.
 const SECONDS: u64 = 8;
@@ -42,6 +49,7 @@ struct Rack {
     folder: TempDir,
     sandbox: Sandbox,
     database_url: String,
+    organization: String,
     key: String,
     /// Where each server is now; none while it is dead.
     servers: RwLock<Vec<Option<(Program, String)>>>,
@@ -66,6 +74,7 @@ impl Rack {
             folder,
             sandbox,
             database_url,
+            organization: made["organizationId"].as_str().unwrap().to_owned(),
             key: made["testKey"].as_str().unwrap().to_owned(),
             servers: RwLock::new((0..servers).map(|_| None).collect()),
             charges,
@@ -102,6 +111,12 @@ impl Rack {
         if let Some((program, _)) = killed {
             program.kill();
         }
+    }
+
+    /// Stops all servers, so that the database can be looked into.
+    fn stop(&self) {
+        let places = self.servers.read().unwrap().len();
+        (0..places).for_each(|place| self.kill(place));
     }
 
     fn url_of(&self, place: usize) -> Option<String> {
@@ -242,6 +257,8 @@ async fn torture(database_url: String, servers: usize) {
     }
     let settled_after = began.elapsed();
     let (refunds, given_back) = agree(&rack, &heard).await;
+    rack.stop();
+    figures_agree(&rack).await;
     println!(
         "{seconds} s, {servers} server(s): {kills} kills, {} requests, {} answered with a refund, {} refused, {} unanswered tries, \
          {refunds} refunds written, {given_back} made at Stripe, all settled after {} s",
@@ -343,6 +360,21 @@ async fn agree(rack: &Rack, heard: &Heard) -> (usize, usize) {
         invariants::books_agree(refund.id, refund.amount.minor(), refund.status, copy.as_ref()).unwrap();
     }
     (refunds.len(), made)
+}
+
+/// The figures of each day are those of the refunds, after all those deaths.
+async fn figures_agree(rack: &Rack) {
+    let url = match parse_database_url(&rack.database_url).unwrap() {
+        DatabaseUrl::Sqlite { path } => DatabaseUrl::Sqlite { path: rack.folder.path().join(path) },
+        url @ DatabaseUrl::Postgres { .. } => url,
+    };
+    let store = Store::open(&url).await.unwrap();
+    let mut connection = store.read().await.unwrap();
+    let organization_id = rack.organization.parse().unwrap();
+    let tenant = Tenant { organization_id, environment: Environment::Test };
+    let refunds = all_refunds_of(&mut connection, tenant).await;
+    figures::days_agree(&mut connection, tenant, &refunds).await.unwrap();
+    assert!(!refunds.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

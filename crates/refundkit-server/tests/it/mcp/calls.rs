@@ -161,6 +161,32 @@ async fn wrong_arguments_are_named_as_the_tool_names_them_and_nothing_is_done() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_interface_says_what_to_do_next_in_its_own_words() {
+    let stage = Stage::new().await;
+    stage.create("ch_1SandboxFirstRefund", 100).await.data(201);
+    let told = stage.create("ch_1SandboxFirstRefund", 100).await.error(409, "refund_already_processed")["hint"].clone();
+    assert!(told.as_str().unwrap().ends_with("send `allowDuplicate: true`."), "{told}");
+    let request = stage.request(reqwest::Method::POST, "/v1/refunds", &stage.admin_key);
+    let request = request.header("RefundKit-Client", "cli; refundkit; 0").json(&json!({
+        "transactionId": "ch_1SandboxFirstRefund", "amount": 100, "reason": "other"
+    }));
+    let told = crate::support::send(request).await.error(409, "refund_already_processed")["hint"].clone();
+    assert!(told.as_str().unwrap().ends_with("repeat the command with `--allow-duplicate`."), "{told}");
+    for way in WAYS {
+        let mut agent = Agent::new(&stage, way).await;
+        let again = json!({ "transactionId": "ch_1SandboxFirstRefund", "amount": 100, "reason": "other" });
+        let told = agent.call(PROCESS, again).await.failed("refund_already_processed")["hint"].clone();
+        assert!(
+            told.as_str().unwrap().ends_with("give `allowDuplicate` true and an `idempotencyKey` of your own."),
+            "{told}"
+        );
+        let much = json!({ "transactionId": "ch_1SandboxPartlyRefunded", "amount": 7001, "reason": "other" });
+        let told = agent.call(PROCESS, much).await.failed("processor_error")["hint"].clone();
+        assert_eq!(told, "Give an `amount` of at most 7000: that is all that is left.");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn errors_carry_code_message_hint_ids_and_the_next_step() {
     let stage = Stage::new().await;
     let refused = stage.create("ch_1SandboxDisputed", 100).await.error(422, "processor_error").clone();

@@ -10,6 +10,8 @@ async fn a_good_credential_names_its_account_and_changes_nothing() {
         let before = world.asked().await.len();
         let report = world.processor().verify_credentials().await.unwrap();
         assert!(report.account.is_some_and(|account| !account.is_empty()));
+        assert!(report.account_name.is_some_and(|name| !name.is_empty()));
+        assert!(report.missing_permissions.is_empty());
         let asked = world.asked().await.split_off(before);
         assert!(asked.iter().all(|asked| asked.method == "GET"), "{asked:?}");
     }
@@ -19,7 +21,17 @@ async fn a_good_credential_names_its_account_and_changes_nothing() {
 async fn a_credential_that_may_not_read_its_account_is_good_all_the_same() {
     for world in worlds().await {
         let report = world.processor_with(Credential::ReadOnly).verify_credentials().await.unwrap();
-        assert_eq!(report.account, None);
+        assert_eq!((report.account, report.account_name), (None, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_credential_lacks_is_found_without_changing_anything() {
+    for world in worlds().await {
+        let plain = world.payments().plain;
+        let report = world.processor_with(Credential::ReadOnly).verify_credentials().await.unwrap();
+        assert_eq!(report.missing_permissions, ["rak_charge_write"]);
+        assert_eq!(world.books(plain.charge).await, NO_REFUNDS);
     }
 }
 

@@ -289,12 +289,14 @@ impl Life {
                 webhook_secret_hint: None,
                 webhook_url: String::new(),
                 account: None,
+                account_name: None,
+                missing_permissions: Vec::new(),
                 connect: None,
                 created_at: now,
                 updated_at: now,
             },
             sealed_secret_key,
-            webhook_secrets: WebhookSecrets { sealed: Some(sealed_webhook_secret.unwrap()), before: None },
+            webhook_secrets: WebhookSecrets { sealed: Some(sealed_webhook_secret.unwrap()), replaced: Vec::new() },
         };
         let written: Result<(), StoreError> = app
             .store

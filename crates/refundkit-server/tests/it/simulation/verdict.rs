@@ -22,7 +22,7 @@ use crate::support::figures::days_agree;
 
 /// Reads every refund of the story.
 pub(crate) async fn all_refunds(connection: &mut Connection, tenant: Tenant) -> Vec<StoredRefund> {
-    refunds::list(connection, tenant, &ListRefunds::default(), PageStart::Newest, 10_000).await.unwrap()
+    refunds::list(connection, tenant, &ListRefunds::default(), PageStart::Newest, 1_000_000).await.unwrap()
 }
 
 /// The model's copy of a refund, as the rules see it.

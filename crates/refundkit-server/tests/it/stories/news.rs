@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use refundkit_sandbox::{Fault, FaultRule, Method as SandboxMethod};
-use refundkit_server::store::{StoreError, connections};
+use refundkit_server::limits;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -208,29 +208,40 @@ async fn a_secret_is_rolled_without_losing_an_event() {
     stage.save_webhook_secret(second).await;
     assert_eq!(deliver(SECRET, "evt_3").await, 200);
     stage.save_webhook_secret(third).await;
-    assert_eq!(deliver(SECRET, "evt_4").await, 400);
+    // Replaced twice within a day: the first one keeps its day.
+    assert_eq!(deliver(SECRET, "evt_4").await, 200);
     assert_eq!((deliver(second, "evt_5").await, deliver(third, "evt_6").await), (200, 200));
-    // A key that is saved alone keeps both.
+    // A key that is saved alone keeps all.
     stage.put("/v1/processors/stripe", json!({ "secretKey": refundkit_sandbox::DEV_SECRET_KEY })).await.data(200);
     assert_eq!((deliver(second, "evt_7").await, deliver(third, "evt_8").await), (200, 200));
 
-    // A day later the one before is worth nothing any more.
-    let tenant = stage.tenant().await;
-    stage
-        .app
-        .store
-        .write::<_, StoreError, _>(move |connection| {
-            Box::pin(async move {
-                let found = connections::find(connection, tenant, refundkit::ProcessorName::Stripe).await?;
-                let mut stored = found.unwrap();
-                let (_, until) = stored.webhook_secrets.before.as_mut().unwrap();
-                *until = until.plus_millis(-24 * 60 * 60 * 1000);
-                connections::put(connection, tenant, &stored).await
-            })
-        })
-        .await
-        .unwrap();
-    assert_eq!((deliver(second, "evt_9").await, deliver(third, "evt_10").await), (400, 200));
+    // A day later the replaced ones are worth nothing any more.
+    stage.a_day_passes_for_replaced_secrets().await;
+    assert_eq!((deliver(SECRET, "evt_9").await, deliver(second, "evt_10").await), (400, 400));
+    assert_eq!(deliver(third, "evt_11").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_replaced_secret_ends_early_however_often_it_is_replaced() {
+    let stage = listening(REAL_TIME).await;
+    let secrets: Vec<_> =
+        (0..=limits::WEBHOOK_SECRETS_REPLACED_MAX).map(|n| format!("whsec_secretNumber{n:04}")).collect();
+    let (last, allowed) = secrets.split_last().unwrap();
+    for secret in allowed {
+        stage.save_webhook_secret(secret).await;
+    }
+    let refused = stage.put("/v1/processors/stripe", json!({ "webhookSecret": last })).await;
+    assert!(refused.error(409, "conflict")["hint"].as_str().unwrap().starts_with("Replace it after 2"));
+    let (path, now) = (stage.webhook_path().await, stage.app.env.now().as_seconds());
+    for (n, secret) in allowed.iter().map(String::as_str).chain([SECRET]).enumerate() {
+        let body = thin(&format!("evt_{n}"), "v1.refund.updated", "re_1").to_string();
+        assert_eq!(stage.deliver(&path, Some(&signature(secret, &body, now)), body).await.status, 200, "{secret}");
+    }
+    // One of them may come back, and is then not counted among the replaced.
+    stage.save_webhook_secret(&secrets[0]).await;
+    stage.put("/v1/processors/stripe", json!({ "webhookSecret": last })).await.error(409, "conflict");
+    stage.a_day_passes_for_replaced_secrets().await;
+    stage.save_webhook_secret(last).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

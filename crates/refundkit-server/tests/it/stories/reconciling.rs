@@ -1,15 +1,18 @@
 //! Books that agree: what comparing with Stripe finds, sets right, and leaves alone.
 
+use std::sync::Arc;
+
 use refundkit::Timestamp;
 use refundkit_sandbox::{Fault, FaultRule, Method as SandboxMethod};
 use refundkit_server::{
     reconcile::{self, Kind, Report},
     store::{StoreError, connections, refunds},
+    workers,
 };
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Setting, Stage};
+use crate::support::{Setting, Stage, send};
 
 const CHARGE: &str = "ch_1N4HbSKz9cXRvFYr";
 
@@ -185,4 +188,43 @@ async fn a_comparison_that_cannot_be_made_says_why_and_tells_no_drift() {
     stage.fault(&FaultRule::once(SandboxMethod::Get, "/v1/refunds", broken)).await;
     let report = compare(&stage).await;
     assert!(report.error.is_some() && report.drift.is_empty(), "{report:?}");
+}
+
+/// What the processor is always too busy for is compared no more than once a day, and keeps nobody waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_turns_every_call_away_ends_the_comparison() {
+    // Ten minutes of patience pass in 600 ms.
+    let stage = Stage::with(Setting { stripe_rate: Some(0), ..Setting::default() }).await;
+    let limited = Fault::RateLimit { retry_after: None, reason: None };
+    let rule = FaultRule::once(SandboxMethod::Get, "/v1/refunds", limited);
+    stage.fault(&FaultRule { times: 1000, ..rule }).await;
+    let report = compare(&stage).await;
+    assert_eq!(report.error.as_deref(), Some("The processor is asked too often, and answers nothing."));
+    assert_eq!((report.compared, report.listed, kinds(&report)), (0, 0, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_processor_is_busy_does_not_hold_up_the_others() {
+    let stage = stage().await;
+    let other = stage.other_organization().await;
+    let connected = json!({ "secretKey": refundkit_sandbox::DEV_SECRET_KEY });
+    send(stage.request(Method::PUT, "/v1/processors/stripe", &other).json(&connected)).await.data(200);
+    let followed = connections::list_followed(&mut stage.app.store.read().await.unwrap()).await.unwrap();
+    let now = stage.app.env.now();
+    // The processor wants to be left alone about the first, which is the first in turn as well.
+    let (busy, environment) = (followed[0].1, followed[0].0.environment);
+    stage.app.budgets.back_off(busy, environment, Some(3_600_000), now);
+    for (place, (tenant, id)) in followed.into_iter().enumerate() {
+        let at = now.plus_millis(-25 * 60 * 60 * 1000 + i64::try_from(place).unwrap());
+        let marked = stage.app.store.write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move { connections::mark_reconciled(connection, tenant, id, now, at).await })
+        });
+        assert!(marked.await.unwrap());
+    }
+    tokio::spawn(workers::reconcile::run(Arc::clone(&stage.app)));
+    // Nobody refunds anything here: only a comparison lists refunds, and the first one may not.
+    while stage.calls("GET", "/v1/refunds").await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(stage.app.budgets.take(busy, environment, stage.app.env.now()).is_err());
 }

@@ -1,7 +1,8 @@
 //! Stripe's side of a notification: endpoints at the sandbox, and events that are signed here as Stripe signs them.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use refundkit_server::store::processor_events;
+use refundkit::ProcessorName;
+use refundkit_server::store::{StoreError, connections, processor_events};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -41,6 +42,22 @@ impl Stage {
     /// Saves a signing secret.
     pub(crate) async fn save_webhook_secret(&self, secret: &str) {
         self.put("/v1/processors/stripe", json!({ "webhookSecret": secret })).await.data(200);
+    }
+
+    /// Moves the end of every replaced signing secret a day nearer.
+    pub(crate) async fn a_day_passes_for_replaced_secrets(&self) {
+        let tenant = self.tenant().await;
+        let moved = self.app.store.write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move {
+                let found = connections::find(connection, tenant, ProcessorName::Stripe).await?;
+                let mut stored = found.unwrap();
+                for replaced in &mut stored.webhook_secrets.replaced {
+                    replaced.valid_until = replaced.valid_until.plus_millis(-24 * 60 * 60 * 1000);
+                }
+                connections::put(connection, tenant, &stored).await
+            })
+        });
+        moved.await.unwrap();
     }
 
     /// Has the sandbox send its notifications here.

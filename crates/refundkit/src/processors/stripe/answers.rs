@@ -10,6 +10,9 @@ use crate::{
     processor::{Charge, ProcessorRefund, ReportedStatus},
 };
 
+/// The longest name of an account that is kept, in characters.
+const ACCOUNT_NAME_CHARACTERS_MAX: usize = 200;
+
 /// An answer that arrived whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
@@ -116,6 +119,28 @@ pub(super) struct ListBody {
 #[serde(default)]
 pub(super) struct AccountBody {
     pub(super) id: Option<String>,
+    pub(super) settings: Option<AccountSettings>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AccountSettings {
+    dashboard: Option<DashboardSettings>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct DashboardSettings {
+    display_name: Option<String>,
+}
+
+impl AccountSettings {
+    /// What people call the account.
+    pub(super) fn name(self) -> Option<String> {
+        let name = self.dashboard?.display_name?;
+        let name: String = name.trim().chars().take(ACCOUNT_NAME_CHARACTERS_MAX).collect();
+        Some(name).filter(|name| !name.is_empty())
+    }
 }
 
 /// Stripe's word for where a refund stands.

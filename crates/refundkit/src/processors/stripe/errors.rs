@@ -198,20 +198,47 @@ fn credential_hint(code: Option<&str>) -> &'static str {
 
 /// Names the right as Stripe's Dashboard does, where the message says which it is.
 fn permission_hint(message: &str) -> String {
-    let named =
-        message.split(|byte: char| !byte.is_ascii_alphanumeric() && byte != '_').find(|word| word.starts_with("rak_"));
-    let Some(right) = named else {
+    let Some(right) = named_permission(message) else {
         return "Stripe denies this key access; check its permissions, and the connected account if there is one."
             .to_owned();
     };
-    let row = match right {
-        "rak_charge_write" | "rak_refund_write" => "\"Charges and Refunds: Write\"",
-        "rak_charge_read" | "rak_refund_read" => "\"Charges and Refunds: Read\"",
-        "rak_payment_intent_read" => "\"PaymentIntents: Read\"",
-        "rak_payment_intent_write" => "\"PaymentIntents: Write\"",
-        _ => return format!("Give the restricted Stripe key the permission {}.", word(right)),
-    };
-    format!("Give the restricted Stripe key the permission {row} ({right}).")
+    match permission_label(right) {
+        Some(label) => format!("Give the restricted Stripe key the permission \"{label}\" ({right})."),
+        None => format!("Give the restricted Stripe key the permission {}.", word(right)),
+    }
+}
+
+/// The permission that a refusal names.
+fn named_permission(message: &str) -> Option<&str> {
+    message.split(|byte: char| !byte.is_ascii_alphanumeric() && byte != '_').find(|word| word.starts_with("rak_"))
+}
+
+/// The permission to make and cancel refunds.
+pub(super) const WRITE_REFUNDS: &str = "rak_charge_write";
+/// The permission to find the charge of a PaymentIntent.
+pub(super) const READ_PAYMENT_INTENTS: &str = "rak_payment_intent_read";
+
+/// What Stripe's Dashboard calls a permission of restricted keys (`rak_charge_write`): `Charges and Refunds: Write`. None for
+/// those that refunds do not need.
+pub fn permission_label(permission: &str) -> Option<&'static str> {
+    Some(match permission {
+        WRITE_REFUNDS | "rak_refund_write" => "Charges and Refunds: Write",
+        "rak_charge_read" | "rak_refund_read" => "Charges and Refunds: Read",
+        READ_PAYMENT_INTENTS => "PaymentIntents: Read",
+        "rak_payment_intent_write" => "PaymentIntents: Write",
+        _ => return None,
+    })
+}
+
+/// Whether Stripe refused for lack of a permission, and which one where it says so.
+pub(super) fn missing_permission(reply: &Reply) -> Option<Option<String>> {
+    match reply {
+        Reply::Answered(answer) if answer.status == 403 => {
+            let message = error_object(answer)?.message.unwrap_or_default();
+            Some(named_permission(&message).map(word))
+        }
+        _ => None,
+    }
 }
 
 /// What keys and secrets begin with.

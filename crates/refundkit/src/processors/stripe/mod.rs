@@ -20,12 +20,16 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::{
-    answers::{AccountBody, Answer, ChargeBody, ListBody, PartialCharge, PaymentIntentBody, Reference, RefundBody},
+    answers::{
+        AccountBody, AccountSettings, Answer, ChargeBody, ListBody, PartialCharge, PaymentIntentBody, Reference,
+        RefundBody,
+    },
     exchange::{Exchange, Reply, Wire},
     requests::{PAGE_MAX, Request},
 };
 pub use self::{
     direct::{DirectCancellation, DirectRefund, DirectRefundRequest, DirectRefundStatus, ValidatedTransaction},
+    errors::permission_label,
     exchange::ANSWER_BYTES_MAX,
     ids::{NotAPayment, check_transaction_id},
     keys::{API_BASE, KEY_CHARACTERS_MAX, StripeKey},
@@ -113,6 +117,21 @@ impl StripeProcessor {
         read: impl FnOnce(&Answer) -> Option<T> + Send,
     ) -> Result<T, ProcessorError> {
         read_reply(&self.wire.exchange(request).await, read)
+    }
+
+    /// Permissions that Stripe says a restricted key lacks, of those that refunds need. Silence proves nothing, and is not one.
+    async fn missing_permissions(&self) -> Vec<String> {
+        let account = self.connect.account.as_deref();
+        let mut missing = Vec::new();
+        for (request, permission) in [
+            (Request::touch_no_refund(account), errors::WRITE_REFUNDS),
+            (Request::one_payment_intent(account), errors::READ_PAYMENT_INTENTS),
+        ] {
+            if let Some(named) = errors::missing_permission(&self.wire.exchange_once(&request).await.reply) {
+                missing.push(named.unwrap_or_else(|| permission.to_owned()));
+            }
+        }
+        missing
     }
 
     async fn list_all(&self, charge: &str, refunds: &mut Vec<ProcessorRefund>) -> Result<(), ProcessorError> {
@@ -211,13 +230,20 @@ impl PaymentProcessor for StripeProcessor {
         }
     }
 
-    /// Refunds must be readable; that they may be made, no harmless call proves.
+    /// Refunds must be readable; that they may be made, no harmless call proves. That they may not, a restricted key is told.
     async fn verify_credentials(&self) -> Result<CredentialReport, ProcessorError> {
         self.list_refunds(&RefundQuery { limit: 1, ..RefundQuery::default() }).await?;
         // Restricted keys may seldom read the account: what they refund with is proven all the same.
         let request = Request::own_account(self.connect.account.as_deref());
-        let account = read_reply(&self.wire.exchange_once(&request).await, |answer| answer.json::<AccountBody>()?.id);
-        Ok(CredentialReport { account: account.ok() })
+        let account = read_reply(&self.wire.exchange_once(&request).await, |answer| answer.json::<AccountBody>());
+        let AccountBody { id, settings } = account.unwrap_or_default();
+        let missing_permissions =
+            if self.wire.key.is_restricted() { self.missing_permissions().await } else { Vec::new() };
+        Ok(CredentialReport {
+            account: id,
+            account_name: settings.and_then(AccountSettings::name),
+            missing_permissions,
+        })
     }
 }
 

@@ -84,6 +84,21 @@ impl Request {
         Self::get("/v1/account", "/v1/account".to_owned(), account)
     }
 
+    /// Reads one PaymentIntent of any, to see whether the key may.
+    pub(super) fn one_payment_intent(account: Option<&str>) -> Self {
+        Self::get("/v1/payment_intents", "/v1/payment_intents?limit=1".to_owned(), account)
+    }
+
+    /// Changes nothing of a refund that cannot exist, to see whether the key might change one: refused in any case, and the
+    /// refusal says which permission is missing, if one is. Stripe's own ids have no `_` after their prefix.
+    pub(super) fn touch_no_refund(account: Option<&str>) -> Self {
+        Self {
+            method: reqwest::Method::POST,
+            body: Some(String::new()),
+            ..Self::get("/v1/refunds/{id}", "/v1/refunds/re_refundkit_permission_check".to_owned(), account)
+        }
+    }
+
     pub(super) fn submit(prepared: &PreparedRefund) -> Self {
         Self {
             method: reqwest::Method::POST,

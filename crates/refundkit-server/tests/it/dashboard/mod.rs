@@ -1,0 +1,5 @@
+//! The dashboard as a browser meets it: forms in, pages out.
+
+mod browser;
+mod live;
+mod refunds;
