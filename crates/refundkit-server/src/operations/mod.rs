@@ -2,12 +2,14 @@
 //! the doc comment is the description.
 
 pub mod logs;
+pub mod looks;
 pub mod notifications;
 pub mod overview;
 pub mod refunds;
 pub mod search;
 
 pub use logs::{GetLog, SearchLogs};
+pub use looks::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook};
 pub use notifications::ListNotifications;
 pub use overview::GetOverview;
 pub use refunds::ReadRefunds;
