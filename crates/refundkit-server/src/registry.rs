@@ -29,7 +29,10 @@ use crate::{
         },
         request_log,
     },
-    operations::{GetLog, GetOverview, ListNotifications, ReadRefunds, SearchLogs, SearchRefunds},
+    operations::{
+        ChangeRole, GetLog, GetOrganization, GetOverview, InviteMember, ListMembers, ListNotifications, ReadRefunds,
+        RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds, UpdateOrganization,
+    },
     store::idempotency_keys::BoundKey,
 };
 
@@ -61,6 +64,13 @@ pub const INTERNAL: &[Entry] = &[
     entry::<ListNotifications>(),
     entry::<SearchLogs>(),
     entry::<GetLog>(),
+    entry::<ListMembers>(),
+    entry::<InviteMember>(),
+    entry::<RevokeInvitation>(),
+    entry::<ChangeRole>(),
+    entry::<RemoveMember>(),
+    entry::<GetOrganization>(),
+    entry::<UpdateOrganization>(),
 ];
 
 /// What an operation does.

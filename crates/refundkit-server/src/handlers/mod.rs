@@ -3,7 +3,9 @@
 pub mod api_keys;
 pub mod logs;
 pub mod me;
+pub mod members;
 pub mod notifications;
+pub mod organizations;
 pub mod overview;
 pub mod pages;
 pub mod policies;

@@ -3,11 +3,10 @@
 use refundkit::{PolicyDecision, operations::CheckPolicy};
 use refundkit_core::eligibility;
 
-use super::{refunds::refused, transactions};
+use super::{organizations, refunds::refused, transactions};
 use crate::{
     error::Error,
     interfaces::mcp::{tool::Tool, tools},
-    limits::DUPLICATE_WINDOW_MS,
     registry::{Answer, Context, Handle},
 };
 
@@ -17,9 +16,16 @@ impl Handle for CheckPolicy {
     async fn handle(self, context: &Context) -> Result<Answer<PolicyDecision>, Error> {
         let read = transactions::read(context, &self.transaction_id, "transactionId", None).await?;
         let own = read.own_refunds(context).await?;
-        let ask = eligibility::Ask { amount: self.amount, ..read.ask(context) };
+        let member = match context.caller.limited() {
+            None => None,
+            Some(_) => {
+                let mut connection = context.app.store.read().await?;
+                organizations::limited(&mut connection, &context.caller, read.charge.currency).await?
+            }
+        };
+        let ask = eligibility::Ask { amount: self.amount, member, ..read.ask(context) };
         let now = context.app.env.now();
-        let decision = eligibility::policy(&read.charge, &ask, &own, DUPLICATE_WINDOW_MS, now)
+        let decision = eligibility::policy(&read.charge, &ask, &own, context.caller.duplicate_window_ms, now)
             .map_err(|refusal| refused(&refusal, &read.charge))?;
         Ok(Answer::ok(decision))
     }

@@ -1,16 +1,21 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
 //! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
 
+mod account;
 mod api_keys;
 mod assets;
 mod form;
+mod invitation;
 mod logs;
+mod organization;
 mod overview;
 mod page;
 mod processors;
 mod show;
 mod sign_in;
 mod stream;
+mod team;
+mod typed;
 mod viewer;
 
 use std::sync::Arc;
@@ -38,6 +43,10 @@ pub fn router() -> Router<Arc<App>> {
         .merge(processors::routes())
         .merge(api_keys::routes())
         .merge(logs::routes())
+        .merge(team::routes())
+        .merge(organization::routes())
+        .merge(account::routes())
+        .merge(invitation::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
         .layer(middleware::from_fn(page::around))
 }
