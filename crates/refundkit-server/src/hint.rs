@@ -80,6 +80,12 @@ impl From<&Refusal> for Hint {
             Refusal::TransferUndecided => Self::SayWhoPays,
             Refusal::Duplicate { refund_id } => Self::AllowDuplicate(*refund_id),
             Refusal::BeyondMaximum { .. } => Self::GiveAmount,
+            Refusal::BeyondMember { limit: None, .. } => {
+                "Ask an owner to set one at Settings > Organization, or an admin to make this refund.".into()
+            }
+            Refusal::BeyondMember { limit: Some(_), .. } => {
+                "Refund less, or ask an admin or owner to make this refund.".into()
+            }
         }
     }
 }

@@ -164,6 +164,8 @@ fn every_refusal_says_what_to_do_next() {
         Refusal::Uncaptured { payment_intent: None },
         Refusal::Uncaptured { payment_intent: Some("pi_1".to_owned()) },
         Refusal::AmountStep { step: 10 },
+        Refusal::BeyondMember { limit: None, already: 0 },
+        Refusal::BeyondMember { limit: Some(asked), already: 0 },
     ] {
         assert!(matches!(Hint::from(&refusal), Hint::Plain(words) if words.ends_with('.')), "{refusal:?}");
     }
