@@ -18,9 +18,8 @@ use crate::{
     config::PublicUrl,
     env::Env,
     interfaces::{
-        idempotency::RunningKeys,
-        rate_limit::{RateLimits, SignIns},
-        request_log::RequestLog,
+        idempotency::RunningKeys, network::TrustedProxies, rate_limit::RateLimits, request_log::RequestLog,
+        sign_ins::SignIns,
     },
     limits,
     store::Store,
@@ -42,6 +41,8 @@ pub struct App {
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// Where people, agents and processors reach the server.
     pub public_url: PublicUrl,
+    /// Whose word about where requests come from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The budgets of background calls.
     pub budgets: Budgets,
     /// How close together the refunds of each connection lie at its processor.
@@ -96,6 +97,8 @@ pub struct Parts {
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// Where people, agents and processors reach the server.
     pub public_url: PublicUrl,
+    /// Whose word about where requests come from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Background calls a second for each connection: none for the default, 0 for no limit.
     pub stripe_rate: Option<u32>,
     /// How long a create waits for the processor.
@@ -126,6 +129,7 @@ impl App {
             worker_rest_max: parts.worker_rest_max,
             rate_limits: RateLimits::new(parts.rate_limit),
             public_url: parts.public_url,
+            trusted_proxies: parts.trusted_proxies,
             running_keys: RunningKeys::default(),
             tasks: TaskTracker::new(),
             shutdown,

@@ -161,10 +161,32 @@ pub const PASSWORD_CHARACTERS_MAX: usize = 200;
 pub const PASSWORDS_AT_ONCE_MAX: usize = 2;
 /// How long signing in waits for others that do.
 pub const PASSWORD_WAIT_MAX: Duration = Duration::from_secs(10);
-/// Tries to sign in with one address, before somebody has to wait.
+/// Tries to sign in with one address from one network address, before somebody has to wait there.
 pub const SIGN_INS_MAX: u32 = 10;
-/// How long one try counts.
+/// How long one such try counts.
 pub const SIGN_IN_EVERY: Duration = Duration::from_mins(1);
+/// Tries from one network address, with any addresses: as many people as may sit behind one.
+pub const SIGN_INS_FROM_MAX: u32 = 60;
+/// How long one such try counts.
+pub const SIGN_IN_FROM_EVERY: Duration = Duration::from_secs(5);
+/// Tries with one address from everywhere together: more than any one place can use up, so that nobody is locked out from one.
+pub const SIGN_INS_ANYWHERE_MAX: u32 = 100;
+/// How long one such try counts.
+pub const SIGN_IN_ANYWHERE_EVERY: Duration = Duration::from_secs(15);
+/// Networks whose word about addresses is believed.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// The hops of an `X-Forwarded-For` that are looked at, from the nearest.
+pub const FORWARDED_HOPS_MAX: usize = 16;
+/// How long an invitation's link can be used.
+pub const INVITATION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Invitations of an organization that are open at once.
+pub const INVITATIONS_MAX: usize = 100;
+/// Members of an organization.
+pub const MEMBERS_MAX: usize = 1000;
+/// The longest duplicate window: a month, after which the same refund is hardly a repeat.
+pub const DUPLICATE_WINDOW_HOURS_MAX: i64 = 720;
+/// Currencies for which members have a limit: more than there are.
+pub const MEMBER_LIMITS_MAX: usize = 200;
 /// The largest form that is read.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 

@@ -30,7 +30,8 @@ use crate::{
         request_log,
     },
     operations::{
-        GetLog, GetOverview, ListNotifications, LookAtRefund, LookAtTransaction, ReadRefunds, SearchLogs, SearchRefunds,
+        ChangeRole, GetLog, GetOrganization, GetOverview, InviteMember, ListMembers, ListNotifications, LookAtRefund,
+        LookAtTransaction, ReadRefunds, RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds, UpdateOrganization,
     },
     store::idempotency_keys::BoundKey,
 };
@@ -65,6 +66,13 @@ pub const INTERNAL: &[Entry] = &[
     entry::<ListNotifications>(),
     entry::<SearchLogs>(),
     entry::<GetLog>(),
+    entry::<ListMembers>(),
+    entry::<InviteMember>(),
+    entry::<RevokeInvitation>(),
+    entry::<ChangeRole>(),
+    entry::<RemoveMember>(),
+    entry::<GetOrganization>(),
+    entry::<UpdateOrganization>(),
 ];
 
 /// What an operation does.

@@ -45,6 +45,9 @@ CREATE INDEX invitations_by_organization ON invitations (organization_id, id);
 ALTER TABLE organizations ADD COLUMN duplicate_window_ms INTEGER;
 ALTER TABLE organizations ADD COLUMN member_limits TEXT;
 
+-- The person who asked for a refund, when it was one: what a member may refund is counted by it.
+ALTER TABLE refunds ADD COLUMN user_id TEXT;
+
 -- How a refund stands, finer than its status: those that need a person are found by it.
 ALTER TABLE refunds ADD COLUMN stage TEXT NOT NULL DEFAULT 'settled';
 UPDATE refunds SET stage = CASE json_extract(state, '$.state')

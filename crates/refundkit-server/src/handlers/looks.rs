@@ -18,7 +18,7 @@ impl Handle for LookAtTransaction {
     async fn handle(self, context: &Context) -> Result<Answer<TransactionLook>, Error> {
         let read = transactions::read(context, &self.transaction_id, "transactionId", None).await?;
         let own = read.own_refunds(context).await?;
-        let policy = policies::decide(context, &read, &own, self.amount)?;
+        let policy = policies::decide(context, &read, &own, self.amount).await?;
         let payment_method = read.charge.payment_method.clone();
         let transaction = transactions::tell(context, self.transaction_id, read, &own);
         Ok(Answer::ok(TransactionLook { transaction, payment_method, policy }))

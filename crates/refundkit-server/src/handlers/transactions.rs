@@ -80,6 +80,8 @@ impl ReadTransaction {
             environment: context.caller.tenant.environment,
             allow_duplicate: false,
             reverse_transfer_known: connect.is_some_and(|connect| connect.reverse_transfer.is_some()),
+            // What a person may refund is decided where it is written down.
+            member: None,
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
 //! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
 
+mod account;
 mod api_keys;
 mod assets;
 mod csv;
 mod filters;
 mod form;
+mod invitation;
 mod live;
 mod logs;
 mod new_refund;
+mod organization;
 mod overview;
 mod page;
 mod processors;
@@ -17,6 +20,7 @@ mod refunds;
 mod show;
 mod sign_in;
 mod stream;
+mod team;
 mod typed;
 mod viewer;
 
@@ -53,6 +57,10 @@ pub fn router() -> Router<Arc<App>> {
         .merge(processors::routes())
         .merge(api_keys::routes())
         .merge(logs::routes())
+        .merge(team::routes())
+        .merge(organization::routes())
+        .merge(account::routes())
+        .merge(invitation::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
         .layer(middleware::from_fn(page::around))
 }

@@ -52,7 +52,7 @@ impl Viewer {
 
     /// The organization's name.
     pub(super) fn organization(&self) -> &str {
-        &self.signed_in.organization
+        &self.signed_in.organization.name
     }
 
     /// The person's role.
@@ -63,6 +63,15 @@ impl Viewer {
     /// Whether the person manages things.
     pub(super) fn is_admin(&self) -> bool {
         self.role() >= Role::Admin
+    }
+
+    /// Refuses a page that is for those who manage things.
+    pub(super) fn must_be_admin(&self) -> Result<(), Error> {
+        if self.is_admin() {
+            return Ok(());
+        }
+        let message = format!("Only an admin or owner of the organization can see this; you are {}.", self.role());
+        Err(Error::new(ErrorCode::Unauthorized, message).hint("Ask one of them, or for another role."))
     }
 
     /// Asks an operation in this person's name.
@@ -100,6 +109,7 @@ impl Viewer {
             who: Who::Member { id: user.id, email: user.email.clone(), role: user.role },
             through: InitiatedBy::Dashboard,
             client: None,
+            duplicate_window_ms: self.signed_in.organization.duplicate_window_ms,
         }
     }
 }

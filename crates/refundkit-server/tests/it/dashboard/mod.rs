@@ -3,3 +3,4 @@
 mod browser;
 mod live;
 mod refunds;
+mod settings;
