@@ -51,6 +51,8 @@ fn input(entry: &Entry, refund: &str, log: &str) -> Value {
     match entry.name {
         "search_refunds" => json!({ "query": refund }),
         "read_refunds" => json!({ "ids": [refund] }),
+        "look_at_refund" => json!({ "id": refund }),
+        "look_at_transaction" => json!({ "transactionId": "py_1SandboxActionNeeded" }),
         "get_log" => json!({ "id": log }),
         _ => json!({}),
     }
@@ -233,8 +235,8 @@ async fn what_only_the_dashboard_has_shows_nothing_of_others() {
             let answer = ask(&stage, entry, &member_of(tenant, Role::Owner), input(entry, &refund, &log)).await;
             let text = answer.map_or_else(|error| error.code().to_string(), |answer| answer.to_string());
             let named = text.contains(&refund) || text.contains(&log);
-            let shows_one = ["search_refunds", "read_refunds", "get_overview", "search_logs", "get_log"];
-            assert_eq!(named, sees && shows_one.contains(&entry.name), "{}: {text}", entry.name);
+            let shows_none = ["list_notifications"];
+            assert_eq!(named, sees && !shows_none.contains(&entry.name), "{}: {text}", entry.name);
         }
     }
 }

@@ -75,6 +75,8 @@ struct Line {
     what: &'static str,
     when: Moment,
     by: String,
+    key_id: Option<String>,
+    client: Option<String>,
     message: Option<String>,
     attempt: Option<u32>,
     request_id: Option<String>,
@@ -170,7 +172,7 @@ fn facts(refund: &Refund, asked_by: Option<String>) -> Vec<(&'static str, String
     vec![
         ("Reason", show::reason(refund.reason)),
         ("Processor", show::processor(refund.processor).to_owned()),
-        ("Asked for by", asked_by.map_or_else(|| door.to_owned(), |who| format!("{who}, through: {door}"))),
+        ("Asked for by", asked_by.map_or_else(|| door.to_owned(), |who| format!("{who} · {door}"))),
     ]
 }
 
@@ -215,6 +217,8 @@ fn line(event: RefundEvent) -> Line {
         what: what(event.event_type),
         when: Moment::from(event.created_at),
         by: by(&event.actor),
+        key_id: event.actor.key_id.map(|id| id.to_string()),
+        client: event.actor.client,
         message: event.message,
         attempt: event.attempt,
         request_id: event.processor_request_id,
@@ -241,12 +245,10 @@ const fn what(event: RefundEventType) -> &'static str {
 }
 
 fn by(actor: &Actor) -> String {
-    if actor.actor_type == ActorType::System {
-        return "RefundKit".to_owned();
+    match (actor.actor_type, &actor.user_email, actor.through) {
+        (ActorType::System, ..) => "RefundKit".to_owned(),
+        (ActorType::Caller, Some(email), _) => email.clone(),
+        (ActorType::Caller, None, Some(door)) => show::door(door).to_owned(),
+        (ActorType::Caller, None, None) => "A caller".to_owned(),
     }
-    let who = actor.user_email.clone().or_else(|| actor.key_id.map(|key| key.to_string()));
-    let door = actor.through.map(show::door);
-    let said = actor.client.as_ref().map(|client| format!("says it is {client}"));
-    let parts: Vec<_> = [who, door.map(str::to_owned), said].into_iter().flatten().collect();
-    parts.join(", ")
 }

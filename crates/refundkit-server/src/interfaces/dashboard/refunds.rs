@@ -20,6 +20,7 @@ struct RefundsPage<'a> {
     frame: Frame<'a>,
     entered: Entered,
     is_searched: bool,
+    is_wrong: bool,
     is_narrowed: bool,
     rows: Vec<Row>,
     is_update: bool,
@@ -139,6 +140,7 @@ fn page_of<'a>(
     RefundsPage {
         frame: Frame { title: "Refunds", section: Section::Refunds, viewer },
         is_searched: filters.is_any(),
+        is_wrong: error.is_some(),
         is_narrowed: filters.is_narrowed(),
         rows: found.refunds.iter().map(Row::of).collect(),
         is_update: false,
