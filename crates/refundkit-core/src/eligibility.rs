@@ -3,14 +3,16 @@
 //! [`check_charge`] looks at what the processor says and needs no lock; [`reserve`] decides against our own refunds of the
 //! same charge and must run under its lock. Requests, connections and idempotency keys are checked elsewhere.
 
+mod member;
 mod refusal;
 
 use refundkit::{
-    Amount, Currency, Environment, PolicyDecision, ProcessorName, RefundId, RefundStatus, Timestamp,
+    Amount, Currency, Environment, PolicyDecision, ProcessorName, RefundId, RefundStatus, Timestamp, UserId,
     money::{AMOUNT_MAX, CurrencyUnit, write_amount},
     processor::{Charge, ProcessorRefund, ReportedStatus},
 };
 
+pub use member::Member;
 pub use refusal::Refusal;
 
 /// The processor whose words and currency table are spoken here: the only one so far.
@@ -29,6 +31,8 @@ pub struct OwnRefund {
     pub external_refund_id: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// The person who asked for it, when it was one.
+    pub user_id: Option<UserId>,
 }
 
 /// What of a charge has been given back and what has not, in the processor's unit.
@@ -55,6 +59,8 @@ pub struct Ask {
     pub allow_duplicate: bool,
     /// Whether the connection says who pays for what was transferred to a connected account.
     pub reverse_transfer_known: bool,
+    /// Who asks, when it is somebody whose refunds the owner limits.
+    pub member: Option<Member>,
 }
 
 /// Counts what is left of a charge: captured, less the processor's refunds that are not failed or canceled, less our own
@@ -121,7 +127,8 @@ pub fn check_charge(charge: &Charge, ask: &Ask, own: &[OwnRefund]) -> Result<(),
     Ok(())
 }
 
-/// Decides, under the lock of the charge, how much is refunded: first duplicates, then what is left.
+/// Decides, under the lock of the charge, how much is refunded: first duplicates, then what is left, then what this person may
+/// refund.
 ///
 /// `own` are all our refunds of the charge. The amount returned must be written down as a refund before the lock is released.
 pub fn reserve(
@@ -143,13 +150,17 @@ pub fn reserve(
     if left.left == 0 {
         return Err(Refusal::AlreadyRefunded { refund_id: newest_live(own) });
     }
-    match ask.amount {
-        None => Amount::new(left.left).map_err(|_| Refusal::BeyondMaximum { left: left.left }),
-        Some(asked) if asked.minor() <= left.left => Ok(asked),
+    let amount = match ask.amount {
+        None => Amount::new(left.left).map_err(|_| Refusal::BeyondMaximum { left: left.left })?,
+        Some(asked) if asked.minor() <= left.left => asked,
         Some(asked) => {
             let refund_id = if asked.minor() <= left.captured { newest_live(own) } else { None };
-            Err(Refusal::MoreThanLeft { asked, left: left.left, refund_id })
+            return Err(Refusal::MoreThanLeft { asked, left: left.left, refund_id });
         }
+    };
+    match &ask.member {
+        Some(member) => member.check(amount.minor(), own).map(|()| amount),
+        None => Ok(amount),
     }
 }
 
@@ -196,10 +207,15 @@ pub fn policy(
     now: Timestamp,
 ) -> Result<PolicyDecision, Refusal> {
     let left = what_is_left(charge, own);
-    let anyway = Ask { allow_duplicate: true, ..*ask };
-    let answer =
-        check_charge(charge, ask, own).and_then(|()| reserve(charge, &anyway, own, duplicate_window_ms, now).map(drop));
-    let max_amount = left.left.min(AMOUNT_MAX);
+    let anyway = Ask { allow_duplicate: true, member: None, ..*ask };
+    let answer = check_charge(charge, ask, own)
+        .and_then(|()| reserve(charge, &anyway, own, duplicate_window_ms, now).map(drop))
+        .and_then(|()| match &ask.member {
+            Some(member) => member.check_any(ask.amount, charge.currency, own),
+            None => Ok(()),
+        });
+    let room = ask.member.map_or(AMOUNT_MAX, |member| member.room(own));
+    let max_amount = left.left.min(room).min(AMOUNT_MAX);
     let (eligible, reason, max_amount) = match answer {
         Ok(()) => (true, format!("{} can be refunded.", shown(max_amount, charge)), max_amount),
         Err(
@@ -207,9 +223,9 @@ pub fn policy(
             | Refusal::CurrencyMismatch { .. }
             | Refusal::AmountStep { .. }),
         ) => return Err(refusal),
-        Err(refusal @ (Refusal::MoreThanLeft { .. } | Refusal::BeyondMaximum { .. })) => {
-            (false, refusal.message(charge), max_amount)
-        }
+        Err(
+            refusal @ (Refusal::MoreThanLeft { .. } | Refusal::BeyondMaximum { .. } | Refusal::BeyondMember { .. }),
+        ) => (false, refusal.message(charge), max_amount),
         Err(
             refusal @ (Refusal::NotPaid
             | Refusal::AlreadyRefunded { .. }
@@ -224,6 +240,7 @@ pub fn policy(
         duplicate.map(|id| {
             format!("Refund {id} is for the same amount; another one is made only if a duplicate is expressly allowed.")
         }),
+        ask.member.filter(|_| eligible).and_then(|member| member.condition(charge)),
     ];
     Ok(PolicyDecision {
         eligible,

@@ -4,7 +4,9 @@
 //! [`limits::SESSION_IDLE_MS`], at the latest after [`limits::SESSION_MS_MAX`], and with the person's other sessions when the
 //! password changes.
 
-use std::sync::Arc;
+pub mod joining;
+
+use std::{net::IpAddr, sync::Arc};
 
 use argon2::{
     Argon2,
@@ -18,7 +20,7 @@ use crate::{
     app::App,
     error::Error,
     limits,
-    store::{StoreError, organizations, sessions, sessions::Session, users, users::User},
+    store::{StoreError, organizations, organizations::Organization, sessions, sessions::Session, users, users::User},
 };
 
 /// The bytes of randomness in a session's token, an invitation's link and the like.
@@ -31,16 +33,18 @@ pub struct SignedIn {
     pub session: Session,
     /// The person.
     pub user: User,
-    /// The name of the person's organization.
-    pub organization: String,
+    /// The person's organization.
+    pub organization: Organization,
 }
 
 /// Checks an address and a password, and begins a session in the test environment. Answers the token for the browser's cookie.
 ///
 /// `unauthorized` when they do not belong together, without saying which of them is wrong; `rate_limited` after too many tries.
-pub async fn sign_in(app: &Arc<App>, email: &str, password: SecretString) -> Result<SecretString, Error> {
+///
+/// `from` is where the person is in the network: tries are counted there first, so that nobody locks others out from everywhere.
+pub async fn sign_in(app: &Arc<App>, email: &str, password: SecretString, from: IpAddr) -> Result<SecretString, Error> {
     let email = email.trim().to_lowercase();
-    app.sign_ins.check(&email)?;
+    app.sign_ins.check(&email, from)?;
     let found = {
         let mut connection = app.store.read().await?;
         users::find_by_email(&mut connection, &email).await?
@@ -49,8 +53,8 @@ pub async fn sign_in(app: &Arc<App>, email: &str, password: SecretString) -> Res
     if !is_password(app, password, hash).await? {
         return Err(wrong_password());
     }
-    let Some((user, _)) = found else { return Err(wrong_password()) };
-    begin_session(app, &user).await
+    let Some((user, hash)) = found else { return Err(wrong_password()) };
+    begin_session_with(app, &user, Some(hash)).await
 }
 
 fn wrong_password() -> Error {
@@ -60,6 +64,11 @@ fn wrong_password() -> Error {
 
 /// Begins a session for somebody who proved who they are.
 pub async fn begin_session(app: &Arc<App>, user: &User) -> Result<SecretString, Error> {
+    begin_session_with(app, user, None).await
+}
+
+/// The same for somebody who proved it with the password of this hash: nobody gets in with one that was changed meanwhile.
+async fn begin_session_with(app: &Arc<App>, user: &User, hash: Option<String>) -> Result<SecretString, Error> {
     let token = new_token(app);
     let now = app.env.now();
     let session = Session {
@@ -70,10 +79,15 @@ pub async fn begin_session(app: &Arc<App>, user: &User) -> Result<SecretString, 
         seen_at: now,
     };
     app.store
-        .write::<_, StoreError, _>(move |connection| {
+        .write::<_, Error, _>(move |connection| {
             Box::pin(async move {
+                if let Some(hash) = hash
+                    && users::find_password(connection, session.user_id).await? != Some(hash)
+                {
+                    return Err(wrong_password());
+                }
                 sessions::insert(connection, &session).await?;
-                users::mark_signed_in(connection, session.user_id, now).await
+                Ok(users::mark_signed_in(connection, session.user_id, now).await?)
             })
         })
         .await?;
@@ -87,7 +101,7 @@ pub async fn session(app: &Arc<App>, token: &str) -> Result<Option<SignedIn>, Er
         let mut connection = app.store.read().await?;
         let Some(session) = sessions::find(&mut connection, &hash).await? else { return Ok(None) };
         let Some(user) = users::find(&mut connection, session.user_id).await? else { return Ok(None) };
-        let organization = organizations::get_name(&mut connection, user.organization_id).await?;
+        let organization = organizations::get(&mut connection, user.organization_id).await?;
         (session, user, organization)
     };
     let now = app.env.now();
@@ -126,6 +140,50 @@ pub async fn sign_out(app: &Arc<App>, session: Session) -> Result<(), Error> {
         Box::pin(async move { sessions::delete(connection, &session.token_hash).await })
     });
     Ok(ended.await?)
+}
+
+/// Ends the person's other sessions: those in other browsers.
+pub async fn sign_out_elsewhere(app: &Arc<App>, session: Session) -> Result<(), Error> {
+    let ended = app.store.write::<_, StoreError, _>(move |connection| {
+        Box::pin(async move { sessions::delete_of_user(connection, session.user_id, Some(&session.token_hash)).await })
+    });
+    Ok(ended.await?)
+}
+
+/// Gives the person another password, and ends the person's other sessions.
+///
+/// `validation_error` on `currentPassword` when that is not the password, and on `password` when the new one cannot be one;
+/// `rate_limited` after too many tries.
+pub async fn change_password(
+    app: &Arc<App>,
+    signed_in: &SignedIn,
+    current: SecretString,
+    new: SecretString,
+    from: IpAddr,
+) -> Result<(), Error> {
+    let (user, session) = (&signed_in.user, signed_in.session.clone());
+    app.sign_ins.check(&user.email, from)?;
+    let before = {
+        let mut connection = app.store.read().await?;
+        users::find_password(&mut connection, user.id).await?
+    };
+    let wrong = || Error::validation("currentPassword", "This is not your current password.");
+    if !is_password(app, current, before.clone()).await? {
+        return Err(wrong());
+    }
+    check_new_password("password", &new)?;
+    let hash = hash_password(new).await.map_err(Error::internal)?;
+    app.store
+        .write::<_, Error, _>(move |connection| {
+            Box::pin(async move {
+                if users::find_password(connection, session.user_id).await? != before {
+                    return Err(wrong());
+                }
+                users::update_password(connection, session.user_id, &hash).await?;
+                Ok(sessions::delete_of_user(connection, session.user_id, Some(&session.token_hash)).await?)
+            })
+        })
+        .await
 }
 
 /// Shows another environment in this session from now on.
@@ -189,7 +247,7 @@ pub async fn hash_password(password: SecretString) -> Result<String, String> {
 }
 
 /// Whether this is the password behind the hash. Without a hash it takes as long, so that nobody learns which addresses exist.
-async fn is_password(app: &App, password: SecretString, hash: Option<String>) -> Result<bool, Error> {
+pub async fn is_password(app: &App, password: SecretString, hash: Option<String>) -> Result<bool, Error> {
     if password.expose_secret().chars().count() > limits::PASSWORD_CHARACTERS_MAX {
         return Ok(false);
     }
@@ -210,16 +268,6 @@ async fn is_password(app: &App, password: SecretString, hash: Option<String>) ->
         }
     });
     checking.await.map_err(Error::internal)?.map_err(|error: String| Error::internal(error))
-}
-
-/// Whether this is the person's password: asked again before it is changed.
-pub async fn is_password_of(app: &Arc<App>, user: &User, password: SecretString) -> Result<bool, Error> {
-    app.sign_ins.check(&user.email)?;
-    let found = {
-        let mut connection = app.store.read().await?;
-        users::find_by_email(&mut connection, &user.email).await?
-    };
-    is_password(app, password, found.map(|(_, hash)| hash)).await
 }
 
 fn argon2() -> Result<Argon2<'static>, String> {

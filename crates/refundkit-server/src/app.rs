@@ -18,9 +18,8 @@ use crate::{
     config::PublicUrl,
     env::Env,
     interfaces::{
-        idempotency::RunningKeys,
-        rate_limit::{RateLimits, SignIns},
-        request_log::RequestLog,
+        idempotency::RunningKeys, network::TrustedProxies, rate_limit::RateLimits, request_log::RequestLog,
+        sign_ins::SignIns,
     },
     limits,
     store::Store,
@@ -42,6 +41,8 @@ pub struct App {
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// Where people, agents and processors reach the server.
     pub public_url: PublicUrl,
+    /// Whose word about where requests come from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The budgets of background calls.
     pub budgets: Budgets,
     /// How close together the refunds of each connection lie at its processor.
@@ -74,6 +75,8 @@ pub struct App {
     pub sign_ins: SignIns,
     /// Places for passwords that are checked at the same time.
     pub password_places: Semaphore,
+    /// Places for exports from the dashboard.
+    pub export_places: Arc<Semaphore>,
     /// Places for pages that live.
     pub live_places: Arc<Semaphore>,
     /// Whether requests are turned away because the process is ending.
@@ -94,6 +97,8 @@ pub struct Parts {
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// Where people, agents and processors reach the server.
     pub public_url: PublicUrl,
+    /// Whose word about where requests come from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Background calls a second for each connection: none for the default, 0 for no limit.
     pub stripe_rate: Option<u32>,
     /// How long a create waits for the processor.
@@ -124,6 +129,7 @@ impl App {
             worker_rest_max: parts.worker_rest_max,
             rate_limits: RateLimits::new(parts.rate_limit),
             public_url: parts.public_url,
+            trusted_proxies: parts.trusted_proxies,
             running_keys: RunningKeys::default(),
             tasks: TaskTracker::new(),
             shutdown,
@@ -133,6 +139,7 @@ impl App {
             notification_places: Semaphore::new(limits::NOTIFICATIONS_READ_MAX),
             sign_ins: SignIns::default(),
             password_places: Semaphore::new(limits::PASSWORDS_AT_ONCE_MAX),
+            export_places: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE_MAX)),
             live_places: Arc::new(Semaphore::new(limits::LIVE_STREAMS_MAX)),
             draining: AtomicBool::new(false),
         })

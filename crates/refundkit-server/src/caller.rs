@@ -18,6 +18,8 @@ pub struct Caller {
     pub through: InitiatedBy,
     /// What the client says of itself.
     pub client: Option<String>,
+    /// For how long the caller's organization takes a second refund like an earlier one for a repeat, in milliseconds.
+    pub duplicate_window_ms: i64,
 }
 
 /// A key, or a person.
@@ -85,6 +87,14 @@ impl Caller {
         }
     }
 
+    /// The person whose refunds the owner limits, when it is one of those.
+    pub fn limited(&self) -> Option<UserId> {
+        match &self.who {
+            Who::Member { id, role: Role::Member, .. } => Some(*id),
+            Who::Member { .. } | Who::Key { .. } => None,
+        }
+    }
+
     /// The person's role, when it is one.
     pub fn role(&self) -> Option<Role> {
         match &self.who {
@@ -100,9 +110,9 @@ impl Caller {
 pub enum Role {
     /// Reads, and refunds up to the limit that the owner sets.
     Member,
-    /// Refunds without that limit, and manages keys, processors and people.
+    /// Refunds without that limit, manages keys and processors, and invites and removes members.
     Admin,
-    /// Everything.
+    /// Everything: also makes admins and owners, and sets what members may refund.
     Owner,
 }
 
@@ -112,12 +122,24 @@ pub enum Role {
 pub struct InvalidRole;
 
 impl Role {
+    /// All roles, the least first.
+    pub const ALL: [Self; 3] = [Self::Member, Self::Admin, Self::Owner];
+
     /// The role's word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
             Self::Admin => "admin",
             Self::Owner => "owner",
+        }
+    }
+
+    /// Whether somebody of this role may invite, remove or revoke somebody of another: owners anybody, admins members.
+    pub const fn manages(self, other: Self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => matches!(other, Self::Member),
+            Self::Member => false,
         }
     }
 
@@ -140,6 +162,6 @@ impl FromStr for Role {
     type Err = InvalidRole;
 
     fn from_str(text: &str) -> Result<Self, InvalidRole> {
-        [Self::Member, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == text).ok_or(InvalidRole)
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(InvalidRole)
     }
 }

@@ -9,6 +9,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
+use crate::interfaces::network::TrustedProxies;
+
 /// The settings of `refundkit serve`. `docs/configuration.md` explains each.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -32,6 +34,11 @@ pub struct Config {
     /// Requests to other hosts are refused at `/mcp`.
     #[arg(long, env = "REFUNDKIT_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+
+    /// The proxies whose `X-Forwarded-For` is believed: addresses and networks with commas between, such as `10.0.0.0/8`. Tries to
+    /// sign in are counted by where they come from.
+    #[arg(long, env = "REFUNDKIT_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "")]
+    pub trusted_proxies: TrustedProxies,
 
     /// Requests a minute for each API key; 0 for no limit.
     #[arg(long, env = "REFUNDKIT_RATE_LIMIT", default_value_t = 600)]

@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use refundkit::{
-    ConnectionId, Environment, EventId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, UserId, api_key,
+    ConnectionId, Environment, EventId, InvitationId, KeyId, OrganizationId, RefundId, RequestId, Timestamp, UserId,
+    api_key,
 };
 use tokio::time::Instant;
 
@@ -70,6 +71,7 @@ impl Env {
         new_event_id -> EventId,
         new_request_id -> RequestId,
         new_user_id -> UserId,
+        new_invitation_id -> InvitationId,
     }
 
     /// Makes a new API key for an environment: its prefix and 32 random URL-safe characters.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, http::Request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -14,11 +14,12 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use tower::ServiceExt as _;
 
 use crate::{
     app::App,
     config::Role,
-    interfaces::{rate_limit, rest},
+    interfaces::{network::Peer, rate_limit, rest},
     limits, workers,
 };
 
@@ -84,8 +85,12 @@ async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
             () = app.shutdown.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let service = TowerToHyperService::new(routes.clone());
+        let Some((stream, peer, place)) = accepted else { continue };
+        let routes = routes.clone().map_request(move |mut request: Request<_>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(routes);
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
             // A connection that breaks is its client's business.
@@ -100,14 +105,14 @@ async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
 }
 
 /// The next connection, once there is a place for it; none when accepting failed, after a rest.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     /// How long to rest when no connection can be accepted (too many open files).
     const REST: Duration = Duration::from_millis(100);
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, Peer(address.ip()), place))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection was not accepted");

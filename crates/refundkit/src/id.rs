@@ -106,6 +106,8 @@ ids! {
     RefundId = "ref", "a refund";
     /// A person who signs in to the dashboard.
     UserId = "usr", "a user";
+    /// A link by which somebody may become a member.
+    InvitationId = "inv", "an invitation";
     /// An entry of the audit trail.
     EventId = "evt", "an event";
     /// One request to the server, as answered in the `Request-Id` header.

@@ -55,6 +55,13 @@ pub enum Refusal {
         /// What is left.
         left: i64,
     },
+    /// It is more than the owner lets this person refund.
+    BeyondMember {
+        /// The most of one payment; none: nothing in this currency.
+        limit: Option<Amount>,
+        /// What this person refunded of the payment before.
+        already: i64,
+    },
 }
 
 impl Refusal {
@@ -70,6 +77,7 @@ impl Refusal {
             }
             Self::TransferUndecided => ErrorCode::Conflict,
             Self::Duplicate { .. } => ErrorCode::RefundAlreadyProcessed,
+            Self::BeyondMember { .. } => ErrorCode::Unauthorized,
         }
     }
 
@@ -85,7 +93,8 @@ impl Refusal {
             | Self::TransferUndecided
             | Self::Duplicate { .. }
             | Self::MoreThanLeft { .. }
-            | Self::BeyondMaximum { .. } => None,
+            | Self::BeyondMaximum { .. }
+            | Self::BeyondMember { .. } => None,
         }
     }
 
@@ -126,6 +135,18 @@ impl Refusal {
             Self::BeyondMaximum { left } => {
                 format!("What is left of charge {id} ({}) is more than one refund can carry.", shown(*left, charge))
             }
+            Self::BeyondMember { limit: None, .. } => {
+                let currency = charge.currency.as_str().to_ascii_uppercase();
+                format!("Members cannot refund in {currency}: the owner has set no limit for it.")
+            }
+            Self::BeyondMember { limit: Some(limit), already: 0 } => {
+                format!("As a member you may refund at most {} of one payment.", shown(limit.minor(), charge))
+            }
+            Self::BeyondMember { limit: Some(limit), already } => format!(
+                "As a member you may refund at most {} of one payment, and you refunded {} of charge {id} already.",
+                shown(limit.minor(), charge),
+                shown(*already, charge),
+            ),
         }
     }
 
@@ -133,13 +154,17 @@ impl Refusal {
     pub const fn field(&self) -> Option<&'static str> {
         match self {
             Self::CurrencyMismatch { .. } => Some("currency"),
-            Self::AmountStep { .. } | Self::MoreThanLeft { .. } | Self::BeyondMaximum { .. } => Some("amount"),
+            Self::AmountStep { .. }
+            | Self::MoreThanLeft { .. }
+            | Self::BeyondMaximum { .. }
+            | Self::BeyondMember { limit: Some(_), .. } => Some("amount"),
             Self::EnvironmentMismatch { .. } => Some("transactionId"),
             Self::NotPaid
             | Self::AlreadyRefunded { .. }
             | Self::Uncaptured { .. }
             | Self::TransferUndecided
-            | Self::Duplicate { .. } => None,
+            | Self::Duplicate { .. }
+            | Self::BeyondMember { limit: None, .. } => None,
         }
     }
 
@@ -154,7 +179,8 @@ impl Refusal {
             | Self::CurrencyMismatch { .. }
             | Self::AmountStep { .. }
             | Self::TransferUndecided
-            | Self::BeyondMaximum { .. } => None,
+            | Self::BeyondMaximum { .. }
+            | Self::BeyondMember { .. } => None,
         }
     }
 }

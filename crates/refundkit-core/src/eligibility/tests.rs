@@ -28,6 +28,7 @@ fn charge() -> Charge {
         disputed: false,
         livemode: false,
         has_transfer: false,
+        payment_method: None,
         created_at: now(),
         refunds: Vec::new(),
     }
@@ -49,7 +50,14 @@ fn listed(id: &str, amount: i64, status: ReportedStatus) -> ProcessorRefund {
 
 fn own(number: u8, amount: i64, status: RefundStatus) -> OwnRefund {
     let created_at = now().plus_millis(i64::from(number) - HOUR_MS);
-    OwnRefund { id: RefundId::from_bits(number.into()), amount, status, external_refund_id: None, created_at }
+    OwnRefund {
+        id: RefundId::from_bits(number.into()),
+        amount,
+        status,
+        external_refund_id: None,
+        created_at,
+        user_id: None,
+    }
 }
 
 fn id(number: u8) -> RefundId {
@@ -63,6 +71,7 @@ fn ask(amount: Option<i64>) -> Ask {
         environment: Environment::Test,
         allow_duplicate: false,
         reverse_transfer_known: false,
+        member: None,
     }
 }
 
@@ -308,6 +317,9 @@ fn every_refusal_has_words() {
         Refusal::Duplicate { refund_id: id(1) },
         Refusal::MoreThanLeft { asked: amount, left: 1, refund_id: None },
         Refusal::BeyondMaximum { left: i64::MAX },
+        Refusal::BeyondMember { limit: None, already: 0 },
+        Refusal::BeyondMember { limit: Some(amount), already: 0 },
+        Refusal::BeyondMember { limit: Some(amount), already: 1 },
     ] {
         assert!(!refusal.message(&charge()).is_empty(), "{refusal:?}");
     }
@@ -345,4 +357,56 @@ fn a_policy_question_that_is_wrong_itself_is_refused() {
     let live = Ask { environment: Environment::Live, ..ask(None) };
     let refusal = policy(&charge(), &live, &[], WINDOW_MS, now()).unwrap_err();
     assert_eq!(refusal.error_code(), ErrorCode::EnvironmentMismatch);
+}
+
+fn limited(limit: Option<i64>) -> Option<Member> {
+    Some(Member { id: UserId::from_bits(1), limit: limit.map(|minor| Amount::new(minor).unwrap()) })
+}
+
+fn by(person: u128, refund: OwnRefund) -> OwnRefund {
+    OwnRefund { user_id: Some(UserId::from_bits(person)), ..refund }
+}
+
+#[test]
+fn a_member_refunds_as_much_of_one_payment_as_the_owner_says_however_it_is_split() {
+    let member = |amount| Ask { member: limited(Some(2000)), ..ask(amount) };
+    assert_eq!(reserved(&charge(), &member(Some(2000)), &[]), Ok(2000));
+    let beyond = |already| Err(Refusal::BeyondMember { limit: Amount::new(2000).ok(), already });
+    assert_eq!(reserved(&charge(), &member(Some(2001)), &[]), beyond(0));
+    assert_eq!(reserved(&charge(), &member(None), &[]), beyond(0), "all that is left is more");
+    let before = [by(1, own(1, 1500, RefundStatus::Processing))];
+    assert_eq!(reserved(&charge(), &member(Some(500)), &before), Ok(500));
+    assert_eq!(reserved(&charge(), &member(Some(501)), &before), beyond(1500));
+    // What came to nothing, what others refunded and what programs refunded does not count.
+    let others = [
+        by(1, own(1, 1500, RefundStatus::Failed)),
+        by(1, own(2, 1500, RefundStatus::Cancelled)),
+        by(2, own(3, 1700, RefundStatus::Completed)),
+        own(4, 1800, RefundStatus::Completed),
+    ];
+    assert_eq!(reserved(&charge(), &member(Some(2000)), &others), Ok(2000));
+}
+
+#[test]
+fn where_the_owner_set_no_limit_a_member_refunds_nothing() {
+    let nothing = Ask { member: limited(None), ..ask(Some(1)) };
+    let refusal = reserved(&charge(), &nothing, &[]).unwrap_err();
+    assert_eq!(refusal, Refusal::BeyondMember { limit: None, already: 0 });
+    assert_eq!(refusal.error_code(), ErrorCode::Unauthorized);
+    assert_eq!(refusal.message(&charge()), "Members cannot refund in USD: the owner has set no limit for it.");
+}
+
+#[test]
+fn a_policy_tells_a_member_what_that_member_may_refund() {
+    let member = |limit, amount| Ask { member: limited(limit), ..ask(amount) };
+    let some = decided(&charge(), &member(Some(2000), None), &[by(1, own(1, 500, RefundStatus::Completed))]);
+    assert_eq!((some.eligible, some.max_amount, some.reason.as_str()), (true, 1500, "15.00 USD can be refunded."));
+    assert!(some.conditions[0].contains("at most 20.00 USD of one payment"), "{:?}", some.conditions);
+    let too_much = decided(&charge(), &member(Some(2000), Some(2001)), &[]);
+    assert_eq!((too_much.eligible, too_much.max_amount), (false, 2000));
+    let used_up = decided(&charge(), &member(Some(2000), None), &[by(1, own(1, 2000, RefundStatus::Completed))]);
+    assert_eq!((used_up.eligible, used_up.max_amount), (false, 0));
+    assert!(used_up.reason.contains("you refunded 20.00 USD of charge ch_1 already"), "{}", used_up.reason);
+    let nothing = decided(&charge(), &member(None, None), &[]);
+    assert_eq!((nothing.eligible, nothing.max_amount), (false, 0));
 }

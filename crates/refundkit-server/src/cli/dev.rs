@@ -24,6 +24,7 @@ use refundkit_sandbox::{DEV_CHARGES, DEV_SECRET_KEY, Method, Request, Sandbox, S
 use refundkit_server::{
     app::App,
     config::{Config, DataConfig, DatabaseUrl, MetricsListen, Role, StripeConfig},
+    interfaces::network::TrustedProxies,
     server::Server,
     server_lock,
     setup::{self, FirstOrganization},
@@ -137,6 +138,7 @@ fn config(args: &DevArgs, addresses: &Addresses) -> Config {
         },
         stripe: StripeConfig { stripe_api_base: addresses.sandbox.clone(), stripe_rate: None },
         public_url: None,
+        trusted_proxies: TrustedProxies::default(),
         rate_limit: 0,
         submit_deadline_ms: 10_000,
         schedule_speedup: args.schedule_speedup,

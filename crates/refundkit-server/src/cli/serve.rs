@@ -75,6 +75,7 @@ pub(crate) async fn open(config: &Config, address: SocketAddr) -> anyhow::Result
         stripe_api_base: config.stripe.stripe_api_base.clone(),
         stripe_carrier: None,
         public_url: config.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(address)),
+        trusted_proxies: config.trusted_proxies.clone(),
         stripe_rate: config.stripe.stripe_rate,
         submit_deadline: Duration::from_millis(config.submit_deadline_ms),
         schedule: Schedule::sped_up(config.schedule_speedup),

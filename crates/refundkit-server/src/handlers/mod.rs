@@ -2,8 +2,11 @@
 
 pub mod api_keys;
 pub mod logs;
+pub mod looks;
 pub mod me;
+pub mod members;
 pub mod notifications;
+pub mod organizations;
 pub mod overview;
 pub mod pages;
 pub mod policies;

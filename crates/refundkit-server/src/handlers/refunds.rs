@@ -15,12 +15,12 @@ use refundkit_core::{
 };
 use tokio::time::timeout;
 
-use super::{pages, transactions, transactions::ReadTransaction};
+use super::{organizations, pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
     hint::Hint,
     interfaces::mcp::{tool::Tool, tools},
-    limits::{DUPLICATE_WINDOW_MS, JOB_LEASE_MS},
+    limits::JOB_LEASE_MS,
     metrics,
     processors::{self, Patience},
     progress::{self, NotApplied},
@@ -106,7 +106,8 @@ async fn reserve(
         let through = through.connection.id;
         let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
         let now = app.env.now();
-        let amount = eligibility::reserve(&charge, &ask, &own, DUPLICATE_WINDOW_MS, now)
+        let ask = Ask { member: organizations::limited(connection, &caller, charge.currency).await?, ..ask };
+        let amount = eligibility::reserve(&charge, &ask, &own, caller.duplicate_window_ms, now)
             .map_err(|refusal| refused(&refusal, &charge))?;
         let left = eligibility::what_is_left(&charge, &own);
         invariants::never_more_than_captured(&charge.id, left.captured, [left.refunded, amount.minor()])
@@ -137,6 +138,7 @@ async fn reserve(
             prepared,
             refusal: None,
             initiated_by: caller.through,
+            user_id: caller.user().map(|(id, _)| id),
             created_at: now,
             updated_at: now,
         };
@@ -226,7 +228,8 @@ pub fn refused(refusal: &Refusal, charge: &Charge) -> Error {
     error.hint(refusal)
 }
 
-async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
+/// Reads one refund of the caller's.
+pub async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
     let mut connection = context.app.store.read().await?;
     let found = refunds::find(&mut connection, context.caller.tenant, id).await?;
     found.ok_or_else(|| Error::not_found("refund", id))

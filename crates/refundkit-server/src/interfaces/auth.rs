@@ -32,6 +32,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Erro
         who: Who::Key { id: found.id, prefix: found.prefix, scope: found.scope },
         through,
         client,
+        duplicate_window_ms: found.duplicate_window_ms,
     })
 }
 

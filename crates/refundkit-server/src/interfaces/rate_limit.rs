@@ -8,7 +8,7 @@ use governor::{
 };
 use refundkit::ErrorCode;
 
-use crate::{accounts, app::App, caller::CountedBy, error::Error, limits};
+use crate::{app::App, caller::CountedBy, error::Error, limits};
 
 /// Requests a minute for each key.
 pub struct RateLimits {
@@ -48,38 +48,6 @@ impl RateLimits {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
         }
-    }
-}
-
-/// Tries to sign in, counted by what they try. In this process.
-pub struct SignIns {
-    limiter: DefaultKeyedRateLimiter<String>,
-    clock: DefaultClock,
-}
-
-impl Default for SignIns {
-    fn default() -> Self {
-        let most = NonZeroU32::new(limits::SIGN_INS_MAX).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(limits::SIGN_IN_EVERY).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
-        Self { limiter: DefaultKeyedRateLimiter::keyed(quota.allow_burst(most)), clock: DefaultClock::default() }
-    }
-}
-
-impl SignIns {
-    /// Counts a try, or refuses it.
-    pub fn check(&self, what: &str) -> Result<(), Error> {
-        // Digested, so that a long text takes no more room than a short one.
-        let key = accounts::token_hash(what);
-        self.limiter.check_key(&key).map_err(|wait| {
-            let seconds = wait.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
-            Error::new(ErrorCode::RateLimited, format!("Too many tries. Try again in {seconds} seconds."))
-                .retry_after(seconds)
-        })
-    }
-
-    /// Forgets tries that have counted.
-    pub fn forget_idle(&self) {
-        self.limiter.retain_recent();
     }
 }
 

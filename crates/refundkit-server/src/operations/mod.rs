@@ -2,13 +2,19 @@
 //! the doc comment is the description.
 
 pub mod logs;
+pub mod looks;
+pub mod members;
 pub mod notifications;
+pub mod organizations;
 pub mod overview;
 pub mod refunds;
 pub mod search;
 
 pub use logs::{GetLog, SearchLogs};
+pub use looks::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook};
+pub use members::{ChangeRole, InviteMember, ListMembers, RemoveMember, RevokeInvitation};
 pub use notifications::ListNotifications;
+pub use organizations::{GetOrganization, UpdateOrganization};
 pub use overview::GetOverview;
 pub use refunds::ReadRefunds;
 pub use search::SearchRefunds;

@@ -1,6 +1,6 @@
 //! API keys: rows by hash for authentication, by tenant for their owners.
 
-use super::{Connection, StoreError, Tenant, connection::params, row::Row};
+use super::{Connection, StoreError, Tenant, connection::params, organizations, row::Row};
 use refundkit::{ApiKey, KeyId, Scope, Timestamp};
 
 /// A key to insert.
@@ -29,6 +29,8 @@ pub struct FoundKey {
     pub scope: Scope,
     /// Its first characters.
     pub prefix: String,
+    /// For how long its organization takes a second refund like an earlier one for a repeat, in milliseconds.
+    pub duplicate_window_ms: i64,
 }
 
 fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
@@ -45,12 +47,19 @@ fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {
 
 /// Finds the key with this hash that is not revoked.
 pub async fn find_by_hash(connection: &mut Connection, hash: &str) -> Result<Option<FoundKey>, StoreError> {
-    const SQL: &str =
-        "SELECT id, organization_id, environment, scope, prefix FROM api_keys WHERE hash = $1 AND revoked_at IS NULL";
+    const SQL: &str = "SELECT api_keys.id, organization_id, environment, scope, prefix, duplicate_window_ms
+        FROM api_keys JOIN organizations ON organizations.id = organization_id
+        WHERE hash = $1 AND revoked_at IS NULL";
     let params = params![hash];
     let found = connection.fetch_optional(SQL, params, |row| {
         let tenant = Tenant { organization_id: row.parse("organization_id")?, environment: row.parse("environment")? };
-        Ok(FoundKey { tenant, id: row.parse("id")?, scope: row.parse("scope")?, prefix: row.text("prefix")? })
+        Ok(FoundKey {
+            tenant,
+            id: row.parse("id")?,
+            scope: row.parse("scope")?,
+            prefix: row.text("prefix")?,
+            duplicate_window_ms: organizations::duplicate_window_ms(row)?,
+        })
     });
     found.await
 }

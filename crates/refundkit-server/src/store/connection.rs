@@ -107,6 +107,10 @@ pub enum Lock<'a> {
     Connections(super::Tenant),
     /// A tenant's API keys.
     ApiKeys(super::Tenant),
+    /// An organization's people and settings.
+    Organization(refundkit::OrganizationId),
+    /// An e-mail address: it becomes one person's.
+    Address(&'a str),
     /// The first rows of a new database.
     Setup,
 }
@@ -187,7 +191,7 @@ macro_rules! ids_as_text {
         }
     )+ };
 }
-ids_as_text!(OrganizationId KeyId ConnectionId RefundId EventId RequestId UserId);
+ids_as_text!(OrganizationId KeyId ConnectionId RefundId EventId RequestId UserId InvitationId);
 
 impl From<crate::caller::Role> for Param<'_> {
     fn from(role: crate::caller::Role) -> Self {

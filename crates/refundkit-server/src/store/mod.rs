@@ -10,6 +10,7 @@ mod connection;
 pub mod connections;
 pub mod copy;
 pub mod idempotency_keys;
+pub mod invitations;
 pub mod jobs;
 pub mod logs;
 pub mod organizations;

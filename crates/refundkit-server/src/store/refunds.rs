@@ -3,7 +3,7 @@
 
 use refundkit::{
     Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
-    RefundReason, RefundStage, RefundStatus, Timestamp, TransactionId, operations::ListRefunds,
+    RefundReason, RefundStage, RefundStatus, Timestamp, TransactionId, UserId, operations::ListRefunds,
     processor::PreparedRefund,
 };
 use refundkit_core::{eligibility::OwnRefund, lifecycle::State};
@@ -52,6 +52,8 @@ pub struct StoredRefund {
     pub refusal: Option<Refusal>,
     /// The door it came through.
     pub initiated_by: InitiatedBy,
+    /// The person who asked for it, when it was one.
+    pub user_id: Option<UserId>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When anything last changed.
@@ -103,8 +105,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, organization_id, environment, connection_id, processor, transaction_id, external_transaction_id, ",
-            "payment_intent, amount, currency, reason, metadata, state, prepared, refusal, initiated_by, created_at, ",
-            "updated_at FROM refunds ",
+            "payment_intent, amount, currency, reason, metadata, state, prepared, refusal, initiated_by, user_id, ",
+            "created_at, updated_at FROM refunds ",
             $rest
         )
     };
@@ -128,6 +130,7 @@ fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
         prepared: row.json("prepared")?,
         refusal: row.json_optional("refusal")?,
         initiated_by: row.parse("initiated_by")?,
+        user_id: row.parse_optional("user_id")?,
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
     })
@@ -137,8 +140,8 @@ fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
 pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO refunds (id, organization_id, environment, connection_id, processor, transaction_id,
             external_transaction_id, payment_intent, external_refund_id, amount, currency, reason, metadata, status,
-            stage, state, prepared, initiated_by, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+            stage, state, prepared, initiated_by, created_at, updated_at, user_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
     let metadata = refund.metadata.as_ref().map(|metadata| to_json("metadata", metadata)).transpose()?;
     let params = params![
         refund.id,
@@ -161,6 +164,7 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
         refund.initiated_by,
         refund.created_at,
         refund.updated_at,
+        refund.user_id,
     ];
     connection.queue(SQL, params).await
 }
@@ -221,7 +225,7 @@ pub async fn list_of_transaction(
     connection_id: ConnectionId,
     external_transaction_id: &str,
 ) -> Result<Vec<OwnRefund>, StoreError> {
-    const SQL: &str = "SELECT id, amount, status, external_refund_id, created_at FROM refunds
+    const SQL: &str = "SELECT id, amount, status, external_refund_id, created_at, user_id FROM refunds
         WHERE connection_id = $3 AND external_transaction_id = $4 AND organization_id = $1 AND environment = $2
             AND (status NOT IN ('failed', 'cancelled') OR external_refund_id IS NOT NULL)
         LIMIT $5";
@@ -235,6 +239,7 @@ pub async fn list_of_transaction(
             status: row.parse("status")?,
             external_refund_id: row.optional_text("external_refund_id")?,
             created_at: row.timestamp("created_at")?,
+            user_id: row.parse_optional("user_id")?,
         })
     });
     let mut rows = rows.await?;

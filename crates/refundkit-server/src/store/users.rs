@@ -62,6 +62,48 @@ pub async fn find_by_email(connection: &mut Connection, email: &str) -> Result<O
     connection.fetch_optional(select!("email = $1"), params![email], both).await
 }
 
+/// Finds a member of an organization.
+pub async fn find_member(
+    connection: &mut Connection,
+    organization_id: OrganizationId,
+    id: UserId,
+) -> Result<Option<User>, StoreError> {
+    const SQL: &str = select!("organization_id = $1 AND id = $2");
+    connection.fetch_optional(SQL, params![organization_id, id], read).await
+}
+
+/// Lists the members of an organization, the first one first.
+pub async fn list(connection: &mut Connection, organization_id: OrganizationId) -> Result<Vec<User>, StoreError> {
+    connection.fetch_all(select!("organization_id = $1 ORDER BY id"), params![organization_id], read).await
+}
+
+/// Gives a member another role.
+pub async fn update_role(
+    connection: &mut Connection,
+    organization_id: OrganizationId,
+    id: UserId,
+    role: Role,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE users SET role = $3 WHERE organization_id = $1 AND id = $2";
+    connection.queue(SQL, params![organization_id, id, role]).await
+}
+
+/// Removes a member, whose sessions must be over. What the person did stays in the audit trail.
+pub async fn delete(
+    connection: &mut Connection,
+    organization_id: OrganizationId,
+    id: UserId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM users WHERE organization_id = $1 AND id = $2";
+    connection.queue(SQL, params![organization_id, id]).await
+}
+
+/// Finds the hash of a person's password.
+pub async fn find_password(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT password_hash FROM users WHERE id = $1";
+    connection.fetch_optional(SQL, params![id], |row| row.text("password_hash")).await
+}
+
 /// Writes a new password's hash.
 pub async fn update_password(connection: &mut Connection, id: UserId, password_hash: &str) -> Result<(), StoreError> {
     connection.queue("UPDATE users SET password_hash = $2 WHERE id = $1", params![id, password_hash]).await

@@ -1,4 +1,5 @@
-//! Clears away what is kept for a time only: log entries, idempotency keys and notifications. Refunds and their audit trail are kept.
+//! Clears away what is kept for a time only: log entries, idempotency keys,
+//! notifications, sessions and invitations. Refunds and their audit trail are kept.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use refundkit::Timestamp;
 use crate::{
     app::App,
     limits,
-    store::{StoreError, idempotency_keys, logs, processor_events},
+    store::{StoreError, idempotency_keys, invitations, logs, processor_events, sessions},
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -39,6 +40,9 @@ async fn clear(app: &App, now: Timestamp) -> Result<(), StoreError> {
                     let events_before = now.plus_millis(-limits::NOTIFICATION_DAYS * DAY_MS);
                     let events =
                         processor_events::delete_before(connection, events_before, limits::RETAIN_BATCH).await?;
+                    let (seen, begun) = (-limits::SESSION_IDLE_MS, -limits::SESSION_MS_MAX);
+                    sessions::delete_old(connection, now.plus_millis(seen), now.plus_millis(begun)).await?;
+                    invitations::delete_expired(connection, now).await?;
                     Ok(logs.max(keys).max(events))
                 })
             })

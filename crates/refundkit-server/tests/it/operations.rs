@@ -202,7 +202,7 @@ async fn what_only_the_dashboard_has_is_for_people_of_the_role_it_needs() {
     let Cast { stage, refund, .. } = cast().await;
     let (tenant, log) = (stage.tenant().await, a_log_entry(&stage).await);
     let key = Who::Key { id: KeyId::from_bits(1), prefix: "rk_test_x".to_owned(), scope: Scope::Admin };
-    let key = Caller { tenant, who: key, through: InitiatedBy::Api, client: None };
+    let key = Caller { tenant, who: key, through: InitiatedBy::Api, ..member_of(tenant, Role::Owner) };
     for entry in INTERNAL {
         assert!(entry.internal && entry.path.is_empty(), "{} has a route", entry.name);
         assert!(entry.scope <= entry.role.scope(), "{}: nobody of the role {} may do it", entry.name, entry.role);

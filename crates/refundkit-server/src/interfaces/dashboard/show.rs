@@ -1,6 +1,8 @@
 //! How things are written for people: money, times, statuses.
 
-use refundkit::{Currency, ProcessorName, RefundStage, RefundStatus, Timestamp, money::write_amount};
+use refundkit::{
+    Currency, InitiatedBy, ProcessorName, RefundReason, RefundStage, RefundStatus, Timestamp, money::write_amount,
+};
 
 /// Digits between two separators of thousands.
 const GROUP: usize = 3;
@@ -71,6 +73,30 @@ pub(super) const fn stage(stage: RefundStage) -> Option<&'static str> {
         RefundStage::RequiresAction => Some("Needs the customer"),
         RefundStage::AwaitingProcessor => Some("At the processor"),
         RefundStage::Settled => None,
+    }
+}
+
+/// A reason as people say it: `Product not received`.
+pub(super) fn reason(reason: RefundReason) -> String {
+    let words = reason.as_str().replace('_', " ");
+    let (first, rest) = words.split_at(1);
+    format!("{}{rest}", first.to_ascii_uppercase())
+}
+
+/// A door as people say it.
+pub(super) const fn door(door: InitiatedBy) -> &'static str {
+    match door {
+        InitiatedBy::Api => "API",
+        InitiatedBy::Mcp => "Agent (MCP)",
+        InitiatedBy::Dashboard => "Dashboard",
+        InitiatedBy::Cli => "Command line",
+    }
+}
+
+/// A processor's name as it writes it itself.
+pub(super) const fn processor(name: ProcessorName) -> &'static str {
+    match name {
+        ProcessorName::Stripe => "Stripe",
     }
 }
 

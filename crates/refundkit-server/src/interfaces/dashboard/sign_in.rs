@@ -22,6 +22,7 @@ use crate::{
     accounts,
     app::App,
     error::Error,
+    interfaces::network::Client,
     setup::{self, FirstOrganization, SetupError},
     store::users::User,
 };
@@ -80,9 +81,14 @@ pub(super) async fn show(
 }
 
 /// `POST /login`.
-pub(super) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, form: Form) -> Shown {
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Client(from): Client,
+    headers: HeaderMap,
+    form: Form,
+) -> Shown {
     viewer::check_safe_road(&app, &headers)?;
-    match accounts::sign_in(&app, form.get("email"), form.secret("password")).await {
+    match accounts::sign_in(&app, form.get("email"), form.secret("password"), from).await {
         Ok(token) => {
             let mut response = page::to(own_address(form.get("next")))?;
             viewer::set_cookie(&app, &mut response, Some(&token))?;

@@ -52,7 +52,7 @@ impl Viewer {
 
     /// The organization's name.
     pub(super) fn organization(&self) -> &str {
-        &self.signed_in.organization
+        &self.signed_in.organization.name
     }
 
     /// The person's role.
@@ -63,6 +63,15 @@ impl Viewer {
     /// Whether the person manages things.
     pub(super) fn is_admin(&self) -> bool {
         self.role() >= Role::Admin
+    }
+
+    /// Refuses a page that is for those who manage things.
+    pub(super) fn must_be_admin(&self) -> Result<(), Error> {
+        if self.is_admin() {
+            return Ok(());
+        }
+        let message = format!("Only an admin or owner of the organization can see this; you are {}.", self.role());
+        Err(Error::new(ErrorCode::Unauthorized, message).hint("Ask one of them, or for another role."))
     }
 
     /// Asks an operation in this person's name.
@@ -76,8 +85,21 @@ impl Viewer {
         idempotency_key: Option<String>,
         input: Value,
     ) -> Result<Answer<O::Output>, Error> {
-        let path = self.address.split('?').next().unwrap_or_default().to_owned();
-        registry::ask::<O>(&self.app, self.caller(), self.request_id, idempotency_key, path, input).await
+        registry::ask::<O>(&self.app, self.caller(), self.request_id, idempotency_key, self.path(), input).await
+    }
+
+    /// Asks again for what this page showed already, because it goes on: not counted against the person's rate.
+    pub(super) async fn ask_on<O: Handle>(&self, input: Value) -> Result<O::Output, Error> {
+        registry::ask_on::<O>(&self.app, self.caller(), self.request_id, self.path(), input).await
+    }
+
+    /// Whether the person may still look: the session has not ended, nor shows it another environment.
+    pub(super) async fn is_still_here(&self) -> Result<bool, Error> {
+        accounts::is_going_on(&self.app, &self.signed_in.session).await
+    }
+
+    fn path(&self) -> String {
+        self.address.split('?').next().unwrap_or_default().to_owned()
     }
 
     fn caller(&self) -> Caller {
@@ -87,6 +109,7 @@ impl Viewer {
             who: Who::Member { id: user.id, email: user.email.clone(), role: user.role },
             through: InitiatedBy::Dashboard,
             client: None,
+            duplicate_window_ms: self.signed_in.organization.duplicate_window_ms,
         }
     }
 }

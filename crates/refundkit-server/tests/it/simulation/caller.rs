@@ -55,6 +55,7 @@ async fn call(app: &Arc<App>, tenant: Tenant, name: &str, key: Option<&str>, inp
         },
         through: InitiatedBy::Api,
         client: None,
+        duplicate_window_ms: refundkit_server::limits::DUPLICATE_WINDOW_MS,
     };
     let Ok(admitted) = entry.admit(app, caller) else { panic!("a caller with the right scope is let in") };
     let request_id: RequestId = app.env.new_request_id();

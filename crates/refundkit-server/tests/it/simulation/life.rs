@@ -134,6 +134,7 @@ impl Life {
             stripe_api_base: "http://127.0.0.1:1".to_owned(),
             stripe_carrier: Some(Arc::new(carrier)),
             public_url: "https://refunds.example".parse().unwrap(),
+            trusted_proxies: refundkit_server::interfaces::network::TrustedProxies::default(),
             stripe_rate: None,
             submit_deadline: Duration::from_secs(10),
             schedule: Schedule::default(),

@@ -4,6 +4,7 @@ use refundkit::{InitiatedBy, UserId};
 use refundkit_server::{
     caller::{Caller, Role, Who},
     error::Error,
+    limits::DUPLICATE_WINDOW_MS,
     registry::{self, Handle},
     store::Tenant,
 };
@@ -14,7 +15,7 @@ use super::Stage;
 /// Somebody of this role who is signed in for a tenant.
 pub(crate) fn member_of(tenant: Tenant, role: Role) -> Caller {
     let who = Who::Member { id: UserId::from_bits(7), email: "mia@acme.example".to_owned(), role };
-    Caller { tenant, who, through: InitiatedBy::Dashboard, client: None }
+    Caller { tenant, who, through: InitiatedBy::Dashboard, client: None, duplicate_window_ms: DUPLICATE_WINDOW_MS }
 }
 
 impl Stage {

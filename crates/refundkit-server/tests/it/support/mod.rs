@@ -39,6 +39,7 @@ pub(crate) struct Setting {
     pub(crate) stripe_rate: Option<u32>,
     pub(crate) speedup: u32,
     pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: &'static str,
 }
 
 impl Default for Setting {
@@ -50,6 +51,7 @@ impl Default for Setting {
             stripe_rate: None,
             speedup: SPEEDUP,
             public_url: None,
+            trusted_proxies: "",
         }
     }
 }
@@ -318,6 +320,7 @@ async fn open(database_url: &DatabaseUrl, sandbox_url: &str, setting: &Setting) 
         submit_deadline: setting.submit_deadline,
         schedule: Schedule::sped_up(setting.speedup),
         rate_limit: setting.rate_limit,
+        trusted_proxies: setting.trusted_proxies.parse().unwrap(),
         public_url: setting.public_url.as_deref().unwrap_or("https://refunds.example").parse().unwrap(),
     })
 }
