@@ -112,5 +112,5 @@ INSERT INTO refund_metadata
 CREATE INDEX processor_events_by_connection ON processor_events (connection_id, received_at);
 
 -- What the account is called at its processor, and what its key was found to lack when it was last tried, as a JSON list.
-ALTER TABLE connections ADD COLUMN account_name TEXT;
-ALTER TABLE connections ADD COLUMN missing_permissions TEXT;
+ALTER TABLE connections ADD COLUMN account_name TEXT COLLATE "C";
+ALTER TABLE connections ADD COLUMN missing_permissions TEXT COLLATE "C";
