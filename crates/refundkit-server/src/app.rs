@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use refundkit::processors::stripe::Carrier;
+use refundkit::{ProcessorName, processors::stripe::Carrier};
 use refundkit_core::schedule::Schedule;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,7 +19,8 @@ use crate::{
     env::Env,
     interfaces::{idempotency::RunningKeys, rate_limit::RateLimits, request_log::RequestLog},
     limits,
-    store::Store,
+    processors::Connected,
+    store::{Memory, Store, Tenant, api_keys::FoundKey},
     vault::Vault,
     workers::watch::Densities,
 };
@@ -38,6 +39,10 @@ pub struct App {
     pub stripe_carrier: Option<Arc<dyn Carrier>>,
     /// Where people, agents and processors reach the server.
     pub public_url: PublicUrl,
+    /// Keys by their hash.
+    pub keys: Memory<String, FoundKey>,
+    /// Connections that may make refunds.
+    pub connections: Memory<(Tenant, ProcessorName), Connected>,
     /// The budgets of background calls.
     pub budgets: Budgets,
     /// How close together the refunds of each connection lie at its processor.
@@ -107,6 +112,8 @@ impl App {
             vault: parts.vault,
             stripe_api_base: parts.stripe_api_base,
             stripe_carrier: parts.stripe_carrier,
+            keys: Memory::default(),
+            connections: Memory::default(),
             budgets: Budgets::new(parts.stripe_rate),
             densities: Densities::default(),
             submit_deadline: parts.submit_deadline,

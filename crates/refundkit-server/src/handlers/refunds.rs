@@ -95,14 +95,14 @@ async fn reserve(
         let ReadTransaction { connection: through, processor, charge } = read;
         // What is decided here holds until it is written: nobody decides about this charge, or changes the connection, meanwhile.
         connection.lock_shared(&Lock::Connections(tenant)).await?;
-        connection.lock(&Lock::Charge(through.connection.id, &charge.id)).await?;
+        connection.lock(&Lock::Charge(through.id, &charge.id)).await?;
         if let Some(claim) = &claim
             && let Some(bound) = idempotency_keys::find(connection, tenant, &claim.key).await?
         {
             return Ok(Reserved::Before(claim.clone(), bound));
         }
-        processors::check_unchanged(connection, tenant, &through.connection).await?;
-        let through = through.connection.id;
+        processors::check_unchanged(connection, tenant, &through).await?;
+        let through = through.id;
         let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
         let now = app.env.now();
         let amount = eligibility::reserve(&charge, &ask, &own, DUPLICATE_WINDOW_MS, now)

@@ -3,7 +3,13 @@
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use refundkit::{ErrorCode, InitiatedBy, api_key};
 
-use crate::{app::App, error::Error, limits::CLIENT_HEADER_CHARACTERS_MAX, registry::Caller, store::api_keys};
+use crate::{
+    app::App,
+    error::Error,
+    limits::CLIENT_HEADER_CHARACTERS_MAX,
+    registry::Caller,
+    store::{api_keys, api_keys::FoundKey},
+};
 
 /// The header in which clients say what they are: `mcp|cli|sdk; name; version`.
 const CLIENT_HEADER: &str = "refundkit-client";
@@ -11,12 +17,7 @@ const CLIENT_HEADER: &str = "refundkit-client";
 /// Finds out who calls, or refuses. No part of a refused key is logged or repeated.
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
     let key = bearer(headers)?;
-    let found = if api_key::is_valid_api_key_format(key) {
-        let mut connection = app.store.read().await?;
-        api_keys::find_by_hash(&mut connection, &api_key::hash_api_key(key)).await?
-    } else {
-        None
-    };
+    let found = if api_key::is_valid_api_key_format(key) { find(app, api_key::hash_api_key(key)).await? } else { None };
     let found = found.ok_or_else(|| unknown_key(key))?;
     let client = client(headers);
     Ok(Caller {
@@ -27,6 +28,20 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Erro
         through: door(client.as_deref()),
         client,
     })
+}
+
+/// Finds a key, or remembers it: a revoked one is forgotten before whoever revoked it is answered.
+async fn find(app: &App, hash: String) -> Result<Option<FoundKey>, Error> {
+    let age = app.store.age();
+    if let Some(found) = app.keys.recall(age, &hash) {
+        return Ok(Some(found));
+    }
+    let mut connection = app.store.read().await?;
+    let found = api_keys::find_by_hash(&mut connection, &hash).await?;
+    if let Some(found) = &found {
+        app.keys.keep(age, hash, found.clone());
+    }
+    Ok(found)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
