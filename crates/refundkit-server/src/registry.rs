@@ -13,7 +13,7 @@ use refundkit::{
     },
 };
 use schemars::{Schema, SchemaGenerator};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -191,7 +191,7 @@ pub struct Call {
 /// What a server answers to a client of it.
 pub type ClientAnswer<'a> = Pin<Box<dyn Future<Output = Result<Value, Box<refundkit::Error>>> + Send + 'a>>;
 
-type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Value>, Error>> + Send>>;
+type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Box<RawValue>>, Error>> + Send>>;
 
 /// An operation with its types forgotten: what the doors and the API description loop over.
 pub struct Entry {
@@ -267,7 +267,7 @@ impl Entry {
     }
 
     /// Makes the call: everything that holds for every operation happens here, once.
-    pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+    pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue>>, Error> {
         let record = request_log::Record::begin(self, &call);
         let result = if self.effect == Effect::Read {
             (self.run)(Arc::clone(&app), call).await
@@ -297,7 +297,8 @@ pub struct Refused {
     pub error: Error,
 }
 
-async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+/// Answers with the output as the text that is sent.
+async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue>>, Error> {
     let operation: O = input::parse(call.input)?;
     if call.admitted.caller.through == InitiatedBy::Mcp {
         operation.refuse_agents(call.idempotency_key.is_some())?;
@@ -323,7 +324,7 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Erro
             }
         }
     };
-    let output = serde_json::to_value(&answer.output).map_err(Error::internal)?;
+    let output = serde_json::value::to_raw_value(&answer.output).map_err(Error::internal)?;
     Ok(answer.map(|_| output))
 }
 

@@ -39,7 +39,7 @@ use crate::{
     error::Error,
     interfaces::{auth, input, request_log::Record, rest},
     limits,
-    registry::{Call, Caller, Entry},
+    registry::{Answer, Call, Caller, Entry},
 };
 
 /// Where the door is.
@@ -220,7 +220,7 @@ impl Backend for Here {
         }
         let path = parts.uri.path().to_owned();
         let refused = |caller: &Caller, error: Error| {
-            let result = Err(error);
+            let result: Result<Answer<Value>, Error> = Err(error);
             Record::without_input(entry, caller, request_id, &path).end(&self.0, &result);
             result.map(|answer| answer.output).map_err(|error| failed(&error, request_id))
         };
@@ -239,7 +239,8 @@ impl Backend for Here {
         let call =
             Call { admitted, request_id, idempotency_key: ask.idempotency_key, path: path.clone(), input: ask.input };
         let answer = entry.call(Arc::clone(&self.0), call).await;
-        answer.map(|answer| answer.output).map_err(|error| failed(&error, request_id).in_words_of(tool))
+        let output = answer.and_then(|answer| serde_json::from_str(answer.output.get()).map_err(Error::internal));
+        output.map_err(|error| failed(&error, request_id).in_words_of(tool))
     }
 }
 
