@@ -17,7 +17,7 @@ use std::{
 use crate::limits;
 
 /// The tables whose changes are counted. Tables without a rowid cannot be: SQLite tells of no change to them.
-pub(super) const COUNTED_TABLES: [&str; 2] = ["api_keys", "connections"];
+pub(super) const COUNTED_TABLES: [&str; 3] = ["organizations", "api_keys", "connections"];
 
 /// How often what can be remembered has changed.
 #[derive(Debug, Clone, Default)]

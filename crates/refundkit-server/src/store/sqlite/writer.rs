@@ -256,8 +256,8 @@ mod tests {
             unit.await.unwrap();
             writer.changes.now() != before
         };
-        assert!(!write("INSERT INTO organizations VALUES ('org', 'name', 1)").await);
         for sql in [
+            "INSERT INTO organizations VALUES ('org', 'name', 1)",
             "INSERT INTO api_keys VALUES ('key', 'org', 'test', 'read', 'name', 'prefix', 'hash', 1, NULL, NULL)",
             "UPDATE api_keys SET revoked_at = 2 WHERE id = 'key'",
             "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key, secret_key_hint,
