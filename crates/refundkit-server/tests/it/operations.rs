@@ -63,7 +63,7 @@ async fn ask(stage: &Stage, entry: &'static Entry, caller: &Caller, input: Value
     let admitted = entry.admit(&stage.app, caller.clone()).map_err(|refused| refused.error)?;
     let request_id = stage.app.env.new_request_id();
     let call = Call { admitted, request_id, idempotency_key: None, path: "/page".to_owned(), input };
-    entry.call(Arc::clone(&stage.app), call).await.map(|answer| answer.output)
+    entry.call(Arc::clone(&stage.app), call).await.map(|answer| serde_json::from_str(answer.output.get()).unwrap())
 }
 
 /// The newest call in the log, once it is written.

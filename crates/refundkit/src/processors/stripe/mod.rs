@@ -251,7 +251,7 @@ impl fmt::Debug for StripeProcessor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StripeProcessor")
             .field("key", &self.wire.key)
-            .field("api_base", &self.wire.api_base)
+            .field("api_base", &self.wire.api_base.as_str())
             .field("connect", &self.connect)
             .finish_non_exhaustive()
     }
@@ -378,7 +378,7 @@ impl StripeProcessorBuilder {
             client: http::client(&timeouts)?,
             carrier: self.carrier,
             key,
-            api_base: api_base.as_str().trim_end_matches('/').to_owned(),
+            api_base,
             timeouts,
             retries_max: self.retries_max,
         };
