@@ -127,9 +127,8 @@ impl StripeProcessor {
             (Request::touch_no_refund(account), errors::WRITE_REFUNDS),
             (Request::one_payment_intent(account), errors::READ_PAYMENT_INTENTS),
         ] {
-            if let Some(named) = errors::missing_permission(&self.wire.exchange_once(&request).await.reply) {
-                missing.push(named.unwrap_or_else(|| permission.to_owned()));
-            }
+            let exchange = self.wire.exchange_once(&request).await;
+            missing.extend(errors::missing_permission(&exchange.reply, permission));
         }
         missing
     }
@@ -235,7 +234,7 @@ impl PaymentProcessor for StripeProcessor {
         self.list_refunds(&RefundQuery { limit: 1, ..RefundQuery::default() }).await?;
         // Restricted keys may seldom read the account: what they refund with is proven all the same.
         let request = Request::own_account(self.connect.account.as_deref());
-        let account = read_reply(&self.wire.exchange_once(&request).await, |answer| answer.json::<AccountBody>());
+        let account = read_reply(&self.wire.exchange_once(&request).await, Answer::json::<AccountBody>);
         let AccountBody { id, settings } = account.unwrap_or_default();
         let missing_permissions =
             if self.wire.key.is_restricted() { self.missing_permissions().await } else { Vec::new() };
