@@ -7,6 +7,7 @@
 //! * `simulation`: all of it at once, with everything going wrong.
 //! * `store`: the rows.
 //! * `mcp`: agents, through both doors and both generations of their protocol.
+//! * `dashboard`: people, through the pages.
 //! * `binary`: the program itself, with its commands and its end.
 //! * `tidy`: the style of the house, as tests.
 
@@ -14,6 +15,7 @@
 
 mod bad_input;
 mod binary;
+mod dashboard;
 mod mcp;
 mod operations;
 mod processors;
