@@ -75,6 +75,8 @@ pub struct App {
     pub sign_ins: SignIns,
     /// Places for passwords that are checked at the same time.
     pub password_places: Semaphore,
+    /// Places for exports from the dashboard.
+    pub export_places: Arc<Semaphore>,
     /// Places for pages that live.
     pub live_places: Arc<Semaphore>,
     /// Whether requests are turned away because the process is ending.
@@ -137,6 +139,7 @@ impl App {
             notification_places: Semaphore::new(limits::NOTIFICATIONS_READ_MAX),
             sign_ins: SignIns::default(),
             password_places: Semaphore::new(limits::PASSWORDS_AT_ONCE_MAX),
+            export_places: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE_MAX)),
             live_places: Arc::new(Semaphore::new(limits::LIVE_STREAMS_MAX)),
             draining: AtomicBool::new(false),
         })

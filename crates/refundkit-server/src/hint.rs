@@ -1,5 +1,6 @@
-//! What to do next, as a thing to do. Each interface says it in the words its callers use: fields and paths to programs, flags and
-//! commands to people at a command line, arguments of tools to agents. What went wrong is told alike everywhere.
+//! What to do next, as a thing to do. Each interface says it in the words its callers use: fields and paths to programs and to agents
+//! (whose tools take the same fields), flags and commands to people at a command line, what a page shows to people in the dashboard.
+//! What went wrong is told alike everywhere.
 
 use std::borrow::Cow;
 
@@ -93,10 +94,9 @@ impl Hint {
     /// One sentence, for who came through this door.
     pub fn told_to(&self, door: InitiatedBy) -> Cow<'static, str> {
         match door {
-            InitiatedBy::Api => self.to_programs(),
+            InitiatedBy::Api | InitiatedBy::Mcp => self.to_programs(),
             InitiatedBy::Dashboard => self.in_dashboard(),
             InitiatedBy::Cli => self.at_command_line(),
-            InitiatedBy::Mcp => self.to_agents(),
         }
     }
 
@@ -114,7 +114,7 @@ impl Hint {
             Self::BeginList => "Repeat the filters unchanged, or leave `cursor` out to begin at the first page.".into(),
             Self::AllowDuplicate(id) => format!("Look at refund {id} first; to refund the same amount once more, send `allowDuplicate: true`.").into(),
             Self::LookAt(id) => format!("Look at refund {id} of the same payment first.").into(),
-            Self::AtMost(left) => format!("Ask for at most {left}, or omit `amount` to refund all that is left.").into(),
+            Self::AtMost(left) => format!("Ask for at most {left}.").into(),
             Self::GiveAmount => "Give an `amount`, and make several refunds.".into(),
             Self::OmitCurrency => "Omit `currency` to use the charge's.".into(),
             Self::ReadTransaction => "Read the transaction to see its refunds; there is nothing left to refund.".into(),
@@ -141,27 +141,6 @@ impl Hint {
             Self::OmitCurrency => "Leave `--currency` out to use the charge's.".into(),
             Self::ReadTransaction => "There is nothing left to refund; `refundkit transactions get` shows the payment's refunds.".into(),
             Self::SayWhoPays => "Say who pays: `refundkit processors connect stripe --keep-key --reverse-transfer true` (or false).".into(),
-        }
-    }
-
-    fn to_agents(&self) -> Cow<'static, str> {
-        match self {
-            Self::Plain(words) => words.clone(),
-            Self::GiveKey => "A person has to give this client a key of RefundKit: in REFUNDKIT_API_KEY, or in the header Authorization.".into(),
-            Self::KeyIsStripes => "This looks like a key of Stripe's. A person has to give this client a key of RefundKit (rk_test_… or rk_live_…) in its place.".into(),
-            Self::KeyOfScope(scope) => format!("A person has to give this client a key with the scope `{scope}`.").into(),
-            Self::Connect(name) => format!("A person has to connect {name} in this environment.").into(),
-            Self::MakeWebhookEndpoint | Self::ForceReplacement | Self::ForceDisconnection | Self::MakeAnotherKey => {
-                "A person has to do this; there is no tool for it.".into()
-            }
-            Self::BeginList => "Repeat the filters unchanged, or leave `cursor` out to begin at the first page.".into(),
-            Self::AllowDuplicate(id) => format!("Look at refund {id} first, with refundkit_check_refund_status; to refund the same amount once more, give `allowDuplicate` true and an `idempotencyKey` of your own.").into(),
-            Self::LookAt(id) => format!("Look at refund {id} of the same payment first, with refundkit_check_refund_status.").into(),
-            Self::AtMost(left) => format!("Give an `amount` of at most {left}: that is all that is left.").into(),
-            Self::GiveAmount => "Give an `amount`, and make several refunds.".into(),
-            Self::OmitCurrency => "Leave `currency` out to use the charge's.".into(),
-            Self::ReadTransaction => "There is nothing left to refund; refundkit_list_refunds shows the refunds that RefundKit made of the payment.".into(),
-            Self::SayWhoPays => "A person has to say, in the processor connection, who pays for refunds of transfers.".into(),
         }
     }
 

@@ -115,6 +115,8 @@ pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
 /// Refunds that a search examines for a page where no index finds them: few enough that a page is there in some milliseconds.
 pub const SEARCH_EXAMINED_MAX: u32 = 5000;
+/// The same, of refunds with a metadata value that is searched for: each is looked up.
+pub const SEARCH_VALUES_EXAMINED_MAX: u32 = 1500;
 /// Log entries that a search examines for a page.
 pub const LOG_ENTRIES_EXAMINED_MAX: u32 = 2000;
 /// How far refunds are counted that stand in some way: more are told as more.
@@ -198,6 +200,23 @@ pub const LIVE_STREAM_MAX: Duration = Duration::from_mins(30);
 pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often a page that lives and has no news is told so: a connection whose other end is gone is noticed by it.
 pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a page that shows refunds on their way looks for news of them.
+pub const REFUNDS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// When a page that could not be kept up to date comes back.
+pub const LIVE_AGAIN_AFTER: Duration = Duration::from_secs(15);
+
+/// Refunds on a page of the dashboard.
+pub const PAGE_ROWS: u32 = 25;
+/// Refunds that an export reads at once.
+pub const EXPORT_ROWS: u32 = 100;
+/// Exports under way at the same time; each reads as fast as it is fetched.
+pub const EXPORTS_AT_ONCE_MAX: usize = 4;
+/// How long an export waits for somebody who does not fetch it, before it is given up.
+pub const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
+/// How long a form waits for its double, which was sent a moment earlier.
+pub const DOUBLE_WAIT_MAX: Duration = Duration::from_secs(15);
+/// The first pause in that wait; each is twice as long as the one before.
+pub const DOUBLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// How often keys that have not called for a while are forgotten by the rate limit.
 pub const CALLERS_FORGOTTEN_EVERY: Duration = Duration::from_mins(10);

@@ -31,6 +31,8 @@ pub struct Charge {
     pub livemode: bool,
     /// Whether part of it was transferred to a connected account.
     pub has_transfer: bool,
+    /// How it was paid, as people recognise it: `Visa •••• 4242`. Said where the processor says it; nothing is decided by it.
+    pub payment_method: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Every refund of it, newest first.

@@ -332,6 +332,8 @@ export interface PolicyDecision {
 export interface ProcessorConnection {
   /** The account's id at the processor, where the key may read it. */
   account: string | null;
+  /** What the account is called at the processor, where the key may read it. */
+  accountName: string | null;
   /** Stripe Connect settings, when there are any. */
   connect: StripeConnect | null;
   /** When it was made. */
@@ -340,6 +342,11 @@ export interface ProcessorConnection {
   environment: Environment;
   /** The connection's id. */
   id: string;
+  /**
+   * Permissions that refunds need and the key was found to lack when it was last tried, as the processor calls them
+   * (`rak_charge_write`). What no harmless call can try is not here.
+   */
+  missingPermissions: Array<string>;
   /** The processor. */
   processor: ProcessorName;
   /** Enough of the key to recognise it: `sk_test_…4242`. */
@@ -731,7 +738,7 @@ export class ProcessorsCalls {
   /**
    * Connects Stripe in this environment, or replaces the connection in place; omitted fields are kept.
    *
-   * The key is tried with one harmless call before it is saved, then sealed and never shown again; so is the webhook secret,
+   * The key is tried with calls that change nothing before it is saved, then sealed and never shown again; so is the webhook secret,
    * with which Stripe signs the notifications that make a change known at once. Test keys belong to the test
    * environment, live keys to live; restricted keys work. While refunds are open, a key that cannot read one of them is refused
    * with `conflict` unless `force` is true.
@@ -763,7 +770,7 @@ export class ProcessorsCalls {
   }
 
   /**
-   * Tries the saved Stripe key with one harmless call and notes whether Stripe accepts it.
+   * Tries the saved Stripe key with calls that change nothing, and notes whether Stripe accepts it and what it lacks.
    *
    * Needs a key with the scope `admin`.
    */

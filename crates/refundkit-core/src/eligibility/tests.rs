@@ -28,6 +28,7 @@ fn charge() -> Charge {
         disputed: false,
         livemode: false,
         has_transfer: false,
+        payment_method: None,
         created_at: now(),
         refunds: Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod logs;
+pub mod looks;
 pub mod me;
 pub mod members;
 pub mod notifications;

@@ -228,7 +228,8 @@ pub fn refused(refusal: &Refusal, charge: &Charge) -> Error {
     error.hint(refusal)
 }
 
-async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
+/// Reads one refund of the caller's.
+pub async fn get(context: &Context, id: RefundId) -> Result<StoredRefund, Error> {
     let mut connection = context.app.store.read().await?;
     let found = refunds::find(&mut connection, context.caller.tenant, id).await?;
     found.ok_or_else(|| Error::not_found("refund", id))

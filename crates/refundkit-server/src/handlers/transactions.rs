@@ -90,25 +90,29 @@ impl Handle for GetTransaction {
     async fn handle(self, context: &Context) -> Result<Answer<Transaction>, Error> {
         let read = read(context, &self.id, "id", self.processor).await?;
         let own = read.own_refunds(context).await?;
-        let left = eligibility::what_is_left(&read.charge, &own);
-        let refusal = eligibility::check_charge(&read.charge, &read.ask(context), &own).err();
-        let tenant = context.caller.tenant;
-        let charge = read.charge;
-        Ok(Answer::ok(Transaction {
-            transaction_id: self.id,
-            external_transaction_id: charge.id.clone(),
-            processor: read.processor.name(),
-            amount: left.captured,
-            refunded_amount: left.refunded,
-            refundable_amount: left.left,
-            currency: charge.currency,
-            created_at: charge.created_at,
-            valid: charge.paid && !charge.refunded,
-            invalid_reason: refusal.filter(|_| !charge.paid || charge.refunded).map(|refusal| refusal.message(&charge)),
-            disputed: charge.disputed,
-            environment: tenant.environment,
-            refunds: listed(&charge, &own),
-        }))
+        Ok(Answer::ok(tell(context, self.id, read, &own)))
+    }
+}
+
+/// A payment that was read, as callers are told of it.
+pub fn tell(context: &Context, id: TransactionId, read: ReadTransaction, own: &[OwnRefund]) -> Transaction {
+    let left = eligibility::what_is_left(&read.charge, own);
+    let refusal = eligibility::check_charge(&read.charge, &read.ask(context), own).err();
+    let charge = read.charge;
+    Transaction {
+        transaction_id: id,
+        external_transaction_id: charge.id.clone(),
+        processor: read.processor.name(),
+        amount: left.captured,
+        refunded_amount: left.refunded,
+        refundable_amount: left.left,
+        currency: charge.currency,
+        created_at: charge.created_at,
+        valid: charge.paid && !charge.refunded,
+        invalid_reason: refusal.filter(|_| !charge.paid || charge.refunded).map(|refusal| refusal.message(&charge)),
+        disputed: charge.disputed,
+        environment: context.caller.tenant.environment,
+        refunds: listed(&charge, own),
     }
 }
 

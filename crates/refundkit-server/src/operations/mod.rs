@@ -2,6 +2,7 @@
 //! the doc comment is the description.
 
 pub mod logs;
+pub mod looks;
 pub mod members;
 pub mod notifications;
 pub mod organizations;
@@ -10,6 +11,7 @@ pub mod refunds;
 pub mod search;
 
 pub use logs::{GetLog, SearchLogs};
+pub use looks::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook};
 pub use members::{ChangeRole, InviteMember, ListMembers, RemoveMember, RevokeInvitation};
 pub use notifications::ListNotifications;
 pub use organizations::{GetOrganization, UpdateOrganization};

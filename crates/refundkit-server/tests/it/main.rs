@@ -7,7 +7,7 @@
 //! * `simulation`: all of it at once, with everything going wrong.
 //! * `store`: the rows.
 //! * `mcp`: agents, through both doors and both generations of their protocol.
-//! * `dashboard`: people, through the pages.
+//! * `dashboard`: people, through their browsers.
 //! * `binary`: the program itself, with its commands and its end.
 //! * `tidy`: the style of the house, as tests.
 

@@ -61,6 +61,8 @@ async fn input(stage: &Stage, entry: &Entry, refund: &str, log: &str) -> Value {
         "remove_member" => json!({ "id": new_member(stage).await }),
         "search_refunds" => json!({ "query": refund }),
         "read_refunds" => json!({ "ids": [refund] }),
+        "look_at_refund" => json!({ "id": refund }),
+        "look_at_transaction" => json!({ "transactionId": "py_1SandboxActionNeeded" }),
         "get_log" => json!({ "id": log }),
         _ => json!({}),
     }
@@ -249,8 +251,8 @@ async fn what_only_the_dashboard_has_shows_nothing_of_others() {
             let answer = ask(&stage, entry, &member_of(tenant, Role::Owner), input).await;
             let text = answer.map_or_else(|error| error.code().to_string(), |answer| answer.to_string());
             let named = text.contains(&refund) || text.contains(&log);
-            let shows_one = ["search_refunds", "read_refunds", "get_overview", "search_logs", "get_log"];
-            assert_eq!(named, sees && shows_one.contains(&entry.name), "{}: {text}", entry.name);
+            let shows_none = ["list_notifications"];
+            assert_eq!(named, sees && !shows_none.contains(&entry.name), "{}: {text}", entry.name);
         }
     }
 }

@@ -19,6 +19,11 @@ use crate::{app::App, error::Error};
 pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
+    /// What an address asks for, as if it were a form: forms that only look are sent so.
+    pub(super) fn of_query(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
     /// What is in a field; empty when there is nothing.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.trim())
@@ -37,6 +42,14 @@ impl Form {
     /// Whether a box is ticked.
     pub(super) fn is_ticked(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// The same form with something in a field that is empty.
+    pub(super) fn or(mut self, name: &str, value: &str) -> Self {
+        if self.given(name).is_none() {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+        self
     }
 
     /// The same form to be shown again.
@@ -118,6 +131,11 @@ impl Entered {
     pub(super) fn with(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self { form: Form(values.collect()), error: None }
+    }
+
+    /// A form with what was typed, and what is wrong if anything is.
+    pub(super) fn of(form: Form, error: Option<Error>) -> Self {
+        Self { form, error }
     }
 
     /// What is in a field.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     page::{self, Frame, Section, Shown},
-    show::Moment,
+    show::{self, Moment},
     viewer::Viewer,
 };
 use crate::{
@@ -81,7 +81,7 @@ impl Call {
             status: entry.status,
             badge: badge(entry.status),
             error_code: entry.error_code.clone(),
-            door: door(entry.through),
+            door: show::door(entry.through),
             who: entry.user_email.clone().or(key).unwrap_or_default(),
             duration: format!("{} ms", entry.duration_ms),
             at: entry.created_at.into(),
@@ -95,16 +95,6 @@ const fn badge(status: u16) -> &'static str {
         ..300 => "completed",
         300..500 => "pending",
         _ => "failed",
-    }
-}
-
-/// A door as people say it.
-const fn door(through: InitiatedBy) -> &'static str {
-    match through {
-        InitiatedBy::Api => "API",
-        InitiatedBy::Mcp => "Agent (MCP)",
-        InitiatedBy::Dashboard => "Dashboard",
-        InitiatedBy::Cli => "Command line",
     }
 }
 
@@ -176,7 +166,7 @@ async fn list(viewer: Viewer, Query(filter): Query<Filter>) -> Shown {
     let keys = key_names(&viewer).await?;
     page::html(&LogsPage {
         frame: Frame { title: "Logs", section: Section::Logs, viewer: &viewer },
-        doors: InitiatedBy::ALL.iter().map(|through| (through.as_str(), door(*through))).collect(),
+        doors: InitiatedBy::ALL.iter().map(|through| (through.as_str(), show::door(*through))).collect(),
         operations: operations(),
         rows: found.data.iter().map(|entry| Call::of(entry, &keys)).collect(),
         searched_to: found.searched_to.map(Moment::from),

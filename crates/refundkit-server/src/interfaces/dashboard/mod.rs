@@ -4,13 +4,19 @@
 mod account;
 mod api_keys;
 mod assets;
+mod csv;
+mod filters;
 mod form;
 mod invitation;
+mod live;
 mod logs;
+mod new_refund;
 mod organization;
 mod overview;
 mod page;
 mod processors;
+mod refund;
+mod refunds;
 mod show;
 mod sign_in;
 mod stream;
@@ -39,6 +45,14 @@ pub fn router() -> Router<Arc<App>> {
         .route("/logout", post(sign_in::sign_out))
         .route("/environment", post(sign_in::switch_environment))
         .route("/setup", get(sign_in::show_setup).post(sign_in::set_up))
+        .route("/refunds", get(refunds::show))
+        .route("/refunds.csv", get(csv::export))
+        .route("/refunds/live", get(live::rows))
+        .route("/refunds/new", get(new_refund::show).post(new_refund::create))
+        .route("/refunds/new/confirm", post(new_refund::confirm))
+        .route("/refunds/{id}", get(refund::show))
+        .route("/refunds/{id}/live", get(live::whole))
+        .route("/refunds/{id}/cancel", post(refund::cancel))
         .route("/assets/{name}", get(assets::serve))
         .merge(processors::routes())
         .merge(api_keys::routes())

@@ -21,9 +21,9 @@ use super::viewer::Viewer;
 use crate::{accounts, error::Error, limits};
 
 /// The event after which a page does not come back by itself.
-const ENDED: &str = "ended";
+pub(super) const ENDED: &str = "ended";
 /// Tells proxies that keep answers back not to.
-const UNBUFFERED: (HeaderName, HeaderValue) =
+pub(super) const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// A look at what a page shows: its fragment, as HTML.
@@ -90,6 +90,7 @@ async fn next_event(mut live: Live) -> Option<(Result<Event, Infallible>, Next)>
     }
 }
 
-fn ended() -> Event {
+/// Nothing more will come.
+pub(super) fn ended() -> Event {
     Event::default().event(ENDED).data("")
 }

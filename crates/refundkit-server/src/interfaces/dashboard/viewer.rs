@@ -85,8 +85,21 @@ impl Viewer {
         idempotency_key: Option<String>,
         input: Value,
     ) -> Result<Answer<O::Output>, Error> {
-        let path = self.address.split('?').next().unwrap_or_default().to_owned();
-        registry::ask::<O>(&self.app, self.caller(), self.request_id, idempotency_key, path, input).await
+        registry::ask::<O>(&self.app, self.caller(), self.request_id, idempotency_key, self.path(), input).await
+    }
+
+    /// Asks again for what this page showed already, because it goes on: not counted against the person's rate.
+    pub(super) async fn ask_on<O: Handle>(&self, input: Value) -> Result<O::Output, Error> {
+        registry::ask_on::<O>(&self.app, self.caller(), self.request_id, self.path(), input).await
+    }
+
+    /// Whether the person may still look: the session has not ended, nor shows it another environment.
+    pub(super) async fn is_still_here(&self) -> Result<bool, Error> {
+        accounts::is_going_on(&self.app, &self.signed_in.session).await
+    }
+
+    fn path(&self) -> String {
+        self.address.split('?').next().unwrap_or_default().to_owned()
     }
 
     fn caller(&self) -> Caller {

@@ -21,4 +21,4 @@ mod schema;
 pub mod tool;
 pub mod tools;
 pub mod view;
-mod words;
+pub(in crate::interfaces) mod words;

@@ -11,7 +11,7 @@ pub(super) fn amount(refund: &Refund) -> String {
 }
 
 /// What a customer may be told.
-pub(super) fn customer_message(refund: &Refund) -> String {
+pub(in crate::interfaces) fn customer_message(refund: &Refund) -> String {
     let amount = amount(refund);
     match (refund.status, refund.stage) {
         (RefundStatus::Completed, _) => format!(

@@ -96,6 +96,7 @@ pub(super) struct ChargeBody {
     livemode: Option<bool>,
     transfer: Option<serde::de::IgnoredAny>,
     transfer_data: Option<serde::de::IgnoredAny>,
+    payment_method_details: Option<serde_json::Value>,
     created: Option<i64>,
     refunds: Option<ListBody>,
 }
@@ -201,6 +202,7 @@ impl ChargeBody {
             disputed: self.disputed.unwrap_or_default(),
             livemode: self.livemode?,
             has_transfer: self.transfer.is_some() || self.transfer_data.is_some(),
+            payment_method: self.payment_method_details.as_ref().and_then(payment_method),
             created_at: Timestamp::from_seconds(self.created.unwrap_or_default()),
             refunds,
         };
@@ -215,6 +217,27 @@ impl ListBody {
         let refunds = self.data?.into_iter().map(|refund| refund.into_refund(request_id)).collect::<Option<_>>()?;
         Some((refunds, self.has_more?))
     }
+}
+
+/// How a charge was paid, as people recognise it. Every method has a shape of its own, so what is not there is left out.
+fn payment_method(details: &serde_json::Value) -> Option<String> {
+    let kind = details["type"].as_str()?;
+    let name = match (kind, details[kind]["brand"].as_str()) {
+        ("card" | "card_present", Some("visa")) => "Visa".to_owned(),
+        ("card" | "card_present", Some("mastercard")) => "Mastercard".to_owned(),
+        ("card" | "card_present", Some("amex")) => "American Express".to_owned(),
+        ("card" | "card_present", Some("discover")) => "Discover".to_owned(),
+        ("card" | "card_present", Some("diners")) => "Diners Club".to_owned(),
+        ("card" | "card_present", Some("jcb")) => "JCB".to_owned(),
+        ("card" | "card_present", Some("unionpay")) => "UnionPay".to_owned(),
+        ("card" | "card_present", _) => "Card".to_owned(),
+        ("sepa_debit", _) => "SEPA direct debit".to_owned(),
+        (other, _) => other.replace('_', " "),
+    };
+    Some(match details[kind]["last4"].as_str() {
+        Some(last4) => format!("{name} •••• {last4}"),
+        None => name,
+    })
 }
 
 fn currency(code: Option<String>) -> Option<Currency> {
@@ -301,6 +324,21 @@ mod tests {
         assert!(charge(&unexpanded).unwrap().has_more_refunds);
         for field in ["id", "amount_captured", "currency", "captured", "paid", "refunded", "livemode"] {
             assert!(charge(&whole.replacen(&format!("\"{field}\":"), "\"x\":", 1)).is_none(), "{field}");
+        }
+    }
+
+    #[test]
+    fn how_a_charge_was_paid_is_told_as_people_recognise_it() {
+        for (details, told) in [
+            (r#"{"type":"card","card":{"brand":"visa","last4":"4242"}}"#, Some("Visa •••• 4242")),
+            (r#"{"type":"card","card":{"brand":"newest","last4":"0001"}}"#, Some("Card •••• 0001")),
+            (r#"{"type":"sepa_debit","sepa_debit":{"last4":"3000"}}"#, Some("SEPA direct debit •••• 3000")),
+            (r#"{"type":"us_bank_account"}"#, Some("us bank account")),
+            (r#"{"type":"card","card":"odd"}"#, Some("Card")),
+            (r#""odd""#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(payment_method(&serde_json::from_str(details).unwrap()).as_deref(), told, "{details}");
         }
     }
 

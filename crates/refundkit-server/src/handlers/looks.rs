@@ -1,0 +1,65 @@
+//! Looking closely at one payment or one refund, for people at a page.
+
+use std::sync::Arc;
+
+use refundkit::event::Actor;
+use refundkit_core::lifecycle::{self, Command};
+
+use super::{policies, refunds, transactions};
+use crate::{
+    error::Error,
+    operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook},
+    progress,
+    registry::{Answer, Context, Handle},
+    store::{api_keys, refund_events, refunds::StoredRefund},
+};
+
+impl Handle for LookAtTransaction {
+    async fn handle(self, context: &Context) -> Result<Answer<TransactionLook>, Error> {
+        let read = transactions::read(context, &self.transaction_id, "transactionId", None).await?;
+        let own = read.own_refunds(context).await?;
+        let policy = policies::decide(context, &read, &own, self.amount).await?;
+        let payment_method = read.charge.payment_method.clone();
+        let transaction = transactions::tell(context, self.transaction_id, read, &own);
+        Ok(Answer::ok(TransactionLook { transaction, payment_method, policy }))
+    }
+}
+
+impl Handle for LookAtRefund {
+    async fn handle(self, context: &Context) -> Result<Answer<RefundLook>, Error> {
+        let refund = refunds::get(context, self.id).await?;
+        Ok(Answer::ok(RefundLook {
+            asked_by: asked_by(context, &refund).await?,
+            not_cancellable: not_cancellable(context, &refund),
+            payment_intent: refund.payment_intent.clone(),
+            refund: refund.shown(),
+        }))
+    }
+}
+
+/// Who asked for the refund, by the first line of its audit trail.
+async fn asked_by(context: &Context, refund: &StoredRefund) -> Result<Option<String>, Error> {
+    let mut connection = context.app.store.read().await?;
+    let first = refund_events::list(&mut connection, refund.tenant, refund.id, None, 1).await?;
+    let Some(Actor { key_id, user_email, .. }) = first.into_iter().next().map(|event| event.actor) else {
+        return Ok(None);
+    };
+    let Some(key_id) = key_id else { return Ok(user_email) };
+    let key = api_keys::find(&mut connection, refund.tenant, key_id).await?;
+    Ok(Some(key.map_or_else(|| key_id.to_string(), |key| format!("{}… ({})", key.prefix, key.name))))
+}
+
+/// Why the rules would refuse to take the refund back; none while they would not.
+fn not_cancellable(context: &Context, refund: &StoredRefund) -> Option<String> {
+    let app = Arc::clone(&context.app);
+    let subject = progress::subject(refund);
+    let asked = lifecycle::decide(&subject, &refund.state, Command::RequestCancel, &app.schedule, app.env.now());
+    match asked {
+        Ok(decision) if decision.state != refund.state => None,
+        Ok(_) if refund.state.is_open() => {
+            Some("The processor was asked to take it back and has not answered yet.".to_owned())
+        }
+        Ok(_) => Some("It was taken back.".to_owned()),
+        Err(rejection) => Some(rejection.to_string()),
+    }
+}
