@@ -14,7 +14,7 @@ const PASSWORD: &str = "a password of twenty";
 /// Invites somebody; answers the link's path and query.
 async fn invite(inviting: &Visitor<'_>, email: &str, role: &str) -> String {
     let page = inviting.post("/settings/team", &[("email", email), ("role", role)]).await;
-    page.has(200, &["is invited", email]);
+    page.has(200, &["is invited", &email.to_lowercase()]);
     let link = page.between("<code id=\"link\">", "</code>");
     link.strip_prefix("https://refunds.example").unwrap().to_owned()
 }
