@@ -359,8 +359,8 @@ fn a_policy_question_that_is_wrong_itself_is_refused() {
     assert_eq!(refusal.error_code(), ErrorCode::EnvironmentMismatch);
 }
 
-fn limited(limit: Option<i64>) -> Option<Member> {
-    Some(Member { id: UserId::from_bits(1), limit: limit.map(|minor| Amount::new(minor).unwrap()) })
+fn limited(limit: Option<i64>) -> Member {
+    Member { id: UserId::from_bits(1), limit: limit.map(|minor| Amount::new(minor).unwrap()) }
 }
 
 fn by(person: u128, refund: OwnRefund) -> OwnRefund {
@@ -369,7 +369,7 @@ fn by(person: u128, refund: OwnRefund) -> OwnRefund {
 
 #[test]
 fn a_member_refunds_as_much_of_one_payment_as_the_owner_says_however_it_is_split() {
-    let member = |amount| Ask { member: limited(Some(2000)), ..ask(amount) };
+    let member = |amount| Ask { member: Some(limited(Some(2000))), ..ask(amount) };
     assert_eq!(reserved(&charge(), &member(Some(2000)), &[]), Ok(2000));
     let beyond = |already| Err(Refusal::BeyondMember { limit: Amount::new(2000).ok(), already });
     assert_eq!(reserved(&charge(), &member(Some(2001)), &[]), beyond(0));
@@ -389,7 +389,7 @@ fn a_member_refunds_as_much_of_one_payment_as_the_owner_says_however_it_is_split
 
 #[test]
 fn where_the_owner_set_no_limit_a_member_refunds_nothing() {
-    let nothing = Ask { member: limited(None), ..ask(Some(1)) };
+    let nothing = Ask { member: Some(limited(None)), ..ask(Some(1)) };
     let refusal = reserved(&charge(), &nothing, &[]).unwrap_err();
     assert_eq!(refusal, Refusal::BeyondMember { limit: None, already: 0 });
     assert_eq!(refusal.error_code(), ErrorCode::Unauthorized);
@@ -398,7 +398,7 @@ fn where_the_owner_set_no_limit_a_member_refunds_nothing() {
 
 #[test]
 fn a_policy_tells_a_member_what_that_member_may_refund() {
-    let member = |limit, amount| Ask { member: limited(limit), ..ask(amount) };
+    let member = |limit, amount| Ask { member: Some(limited(limit)), ..ask(amount) };
     let some = decided(&charge(), &member(Some(2000), None), &[by(1, own(1, 500, RefundStatus::Completed))]);
     assert_eq!((some.eligible, some.max_amount, some.reason.as_str()), (true, 1500, "15.00 USD can be refunded."));
     assert!(some.conditions[0].contains("at most 20.00 USD of one payment"), "{:?}", some.conditions);
