@@ -257,7 +257,7 @@ mod tests {
             writer.changes.now() != before
         };
         for sql in [
-            "INSERT INTO organizations VALUES ('org', 'name', 1)",
+            "INSERT INTO organizations (id, name, created_at) VALUES ('org', 'name', 1)",
             "INSERT INTO api_keys VALUES ('key', 'org', 'test', 'read', 'name', 'prefix', 'hash', 1, NULL, NULL)",
             "UPDATE api_keys SET revoked_at = 2 WHERE id = 'key'",
             "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key, secret_key_hint,
