@@ -45,7 +45,8 @@ async fn a_refund_is_made_in_three_steps_and_once_however_often_the_form_is_sent
     let page = owner.post(CONFIRM, &filled(CHARGE, "25", &form_id)).await;
     page.has(200, &["Refund 25.00 USD?", "75.00 USD of it will be left", "owner@acme.example", "to Visa •••• 4242"]);
     let fields = page.hidden(CREATE);
-    let sent = join_all((0..4).map(|_| owner.post(CREATE, &as_str(&fields)))).await;
+    let fields = as_str(&fields);
+    let sent = join_all((0..4).map(|_| owner.post(CREATE, &fields))).await;
     let locations: Vec<_> = sent.iter().map(|page| page.has(303, &[]).location.clone().unwrap()).collect();
     assert!(locations.iter().all(|location| *location == locations[0]), "{locations:?}");
     // A step back and once more the same, and the same sent again much later.
