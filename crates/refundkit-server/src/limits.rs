@@ -115,6 +115,8 @@ pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
 /// Refunds that a search examines for a page where no index finds them: few enough that a page is there in some milliseconds.
 pub const SEARCH_EXAMINED_MAX: u32 = 5000;
+/// The same, of refunds with a metadata value that is searched for: each is looked up.
+pub const SEARCH_VALUES_EXAMINED_MAX: u32 = 1500;
 /// Log entries that a search examines for a page.
 pub const LOG_ENTRIES_EXAMINED_MAX: u32 = 2000;
 /// How far refunds are counted that stand in some way: more are told as more.

@@ -60,6 +60,14 @@ ALTER TABLE refunds ALTER COLUMN stage DROP DEFAULT;
 CREATE INDEX refunds_needing ON refunds (organization_id, environment, stage, id)
     WHERE stage IN ('outcome_unknown', 'requires_action');
 
+-- With what refunds are searched by, none of which changes: what does not pass is not read from the table.
+DROP INDEX refunds_by_tenant;
+CREATE INDEX refunds_by_tenant ON refunds
+    (organization_id, environment, id, reason, initiated_by, processor, currency, amount, created_at);
+DROP INDEX refunds_by_status;
+CREATE INDEX refunds_by_status ON refunds
+    (organization_id, environment, status, id, reason, initiated_by, processor, currency, amount, created_at);
+
 -- What came to an end on each day (days since 1970, UTC), counted in the transaction that ended it. A success that the processor
 -- takes back is taken from the day on which it was counted. settle_ms: how long completed ones took, together. The rows of a day
 -- and currency that differ by slot are added up: transactions that end refunds at the same time rarely meet in one.
@@ -104,5 +112,5 @@ INSERT INTO refund_metadata
 CREATE INDEX processor_events_by_connection ON processor_events (connection_id, received_at);
 
 -- What the account is called at its processor, and what its key was found to lack when it was last tried, as a JSON list.
-ALTER TABLE connections ADD COLUMN account_name TEXT;
-ALTER TABLE connections ADD COLUMN missing_permissions TEXT;
+ALTER TABLE connections ADD COLUMN account_name TEXT COLLATE "C";
+ALTER TABLE connections ADD COLUMN missing_permissions TEXT COLLATE "C";

@@ -109,6 +109,16 @@ pub struct NeedsPerson {
     pub credential_trouble: Vec<CredentialTrouble>,
 }
 
+impl NeedsPerson {
+    /// Whether nothing does.
+    pub fn is_empty(&self) -> bool {
+        self.outcome_unknown.count == 0
+            && self.requires_action.count == 0
+            && self.failed_last7_days == 0
+            && self.credential_trouble.is_empty()
+    }
+}
+
 /// A connection whose credential the processor refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

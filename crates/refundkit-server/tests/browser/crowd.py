@@ -86,8 +86,8 @@ def main(path, count):
         database.executemany(f"INSERT INTO refunds ({', '.join(columns)}) VALUES ({places})", rows(template, columns, count, now_ms))
         database.execute("DELETE FROM refund_days")
         database.execute(
-            """INSERT INTO refund_days (organization_id, environment, day, currency, completed, completed_amount, settle_ms, failed, cancelled)
-               SELECT organization_id, environment, updated_at / 86400000, currency, SUM(status = 'completed'),
+            """INSERT INTO refund_days (organization_id, environment, day, currency, slot, completed, completed_amount, settle_ms, failed, cancelled)
+               SELECT organization_id, environment, updated_at / 86400000, currency, 0, SUM(status = 'completed'),
                    SUM(CASE WHEN status = 'completed' THEN amount ELSE 0 END),
                    SUM(CASE WHEN status = 'completed' THEN updated_at - created_at ELSE 0 END),
                    SUM(status = 'failed'), SUM(status = 'cancelled')

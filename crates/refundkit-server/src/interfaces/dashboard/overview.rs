@@ -1,19 +1,211 @@
-//! `/`: how refunds are going.
+//! `/`: how refunds are going, what needs a person, and thirty days as a chart.
 
 use askama::Template;
+use axum::extract::Query;
+use refundkit::{Currency, ProcessorName};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::{
+    live,
     page::{self, Frame, Section, Shown},
+    refunds::Row,
+    show,
     viewer::Viewer,
+};
+use crate::operations::{
+    BoundedCount,
+    overview::{CurrencyOverview, GetOverview, Overview},
 };
 
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage<'a> {
     frame: Frame<'a>,
+    overview: &'a Overview,
+    volumes: Vec<Volume>,
+    chart: Option<Chart>,
+    rows: Vec<Row>,
+    is_update: bool,
+    live: Option<String>,
+    tiles: Tiles,
+}
+
+/// What the address may say.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct OverviewQuery {
+    currency: Option<String>,
+}
+
+/// What was refunded in a currency.
+struct Volume {
+    code: String,
+    amount: String,
+    completed: i64,
+    is_charted: bool,
+}
+
+/// The figures that stand alone; none where there is nothing to divide by.
+struct Tiles {
+    success_rate: Option<String>,
+    settle_time: Option<String>,
+    in_progress: String,
 }
 
 /// `GET /`.
-pub(super) async fn show(viewer: Viewer) -> Shown {
-    page::html(&OverviewPage { frame: Frame { title: "Overview", section: Section::Overview, viewer: &viewer } })
+pub(super) async fn show(viewer: Viewer, Query(query): Query<OverviewQuery>) -> Shown {
+    let overview = viewer.ask::<GetOverview>(json!({})).await?;
+    let wanted = query.currency.as_deref().and_then(|text| text.parse::<Currency>().ok());
+    let charted = overview
+        .currencies
+        .iter()
+        .find(|figures| Some(figures.currency) == wanted)
+        .or_else(|| overview.currencies.first());
+    let page = OverviewPage {
+        frame: Frame { title: "Overview", section: Section::Overview, viewer: &viewer },
+        volumes: overview.currencies.iter().map(|figures| Volume::of(figures, charted)).collect(),
+        chart: charted.map(Chart::of),
+        rows: overview.recent.iter().map(Row::of).collect(),
+        is_update: false,
+        live: live::address_of_rows(&overview.recent),
+        tiles: Tiles {
+            success_rate: overview.totals.success_rate_basis_points.map(percent),
+            settle_time: overview.totals.average_settle_ms.map(show::duration),
+            in_progress: counted(&overview.in_progress),
+        },
+        overview: &overview,
+    };
+    page::html(&page)
+}
+
+impl Volume {
+    fn of(figures: &CurrencyOverview, charted: Option<&CurrencyOverview>) -> Self {
+        Self {
+            code: figures.currency.to_string(),
+            amount: show::money(ProcessorName::Stripe, figures.completed_amount, figures.currency),
+            completed: figures.completed,
+            is_charted: charted.is_some_and(|charted| charted.currency == figures.currency),
+        }
+    }
+}
+
+/// A count that may be more than was counted.
+fn counted(count: &BoundedCount) -> String {
+    let plus = if count.is_more { "+" } else { "" };
+    format!("{}{plus}", show::number(count.count))
+}
+
+/// Hundredths of a percent as people read them: `98.7%`; never rounded up to all.
+fn percent(basis_points: i64) -> String {
+    match (basis_points / 100, basis_points % 100 / 10) {
+        (whole, 0) => format!("{whole}%"),
+        (whole, tenth) => format!("{whole}.{tenth}%"),
+    }
+}
+
+/// Thirty days of a currency, as bars. In units of the drawing.
+struct Chart {
+    currency: String,
+    bars: Vec<Bar>,
+    most: String,
+    half: String,
+    days: Vec<Figures>,
+}
+
+/// A day in the drawing.
+struct Bar {
+    x: usize,
+    y: i64,
+    height: i64,
+    label: String,
+}
+
+/// A day in figures.
+struct Figures {
+    day: String,
+    amount: String,
+    completed: i64,
+    failed: i64,
+}
+
+/// The height of the tallest bar, and the line that bars stand on.
+const BAR_HEIGHT: i64 = 150;
+const BASE: i64 = 166;
+/// The place of the first bar, and the way to the next.
+const FIRST_BAR: usize = 84;
+const BAR_STEP: usize = 21;
+
+impl Chart {
+    fn of(figures: &CurrencyOverview) -> Self {
+        let money = |minor| show::money(ProcessorName::Stripe, minor, figures.currency);
+        let most = figures.days.iter().map(|day| day.completed_amount).max().unwrap_or(0);
+        let bars = figures.days.iter().enumerate().map(|(place, day)| {
+            let height = scaled(day.completed_amount, most);
+            let label = format!("{}: {}", day.day, money(day.completed_amount));
+            Bar { x: FIRST_BAR + place * BAR_STEP, y: BASE - height, height, label }
+        });
+        let rows = figures.days.iter().rev().filter(|day| day.completed != 0 || day.failed != 0).map(|day| Figures {
+            day: day.day.to_string(),
+            amount: money(day.completed_amount),
+            completed: day.completed,
+            failed: day.failed,
+        });
+        Self {
+            currency: figures.currency.as_str().to_ascii_uppercase(),
+            bars: bars.collect(),
+            most: money(most),
+            half: money(most / 2),
+            days: rows.collect(),
+        }
+    }
+
+    fn first_day(&self) -> &str {
+        self.bars.first().map_or("", |bar| bar.day())
+    }
+
+    fn last_day(&self) -> &str {
+        self.bars.last().map_or("", |bar| bar.day())
+    }
+}
+
+impl Bar {
+    fn day(&self) -> &str {
+        self.label.split(':').next().unwrap_or_default()
+    }
+}
+
+/// How high the bar of an amount is: something is never nothing.
+fn scaled(amount: i64, most: i64) -> i64 {
+    if amount <= 0 || most <= 0 {
+        return 0;
+    }
+    let height = i128::from(amount) * i128::from(BAR_HEIGHT) / i128::from(most);
+    i64::try_from(height).unwrap_or(BAR_HEIGHT).clamp(2, BAR_HEIGHT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_never_rounded_up() {
+        for (basis_points, text) in [(10_000, "100%"), (9_999, "99.9%"), (9_870, "98.7%"), (5_000, "50%"), (0, "0%")] {
+            assert_eq!(percent(basis_points), text);
+        }
+    }
+
+    #[test]
+    fn bars_fit_the_drawing_and_something_is_seen() {
+        for (amount, most, height) in [
+            (0, 0, 0),
+            (0, 100, 0),
+            (1, 1_000_000, 2),
+            (50, 100, 75),
+            (100, 100, 150),
+            (i64::MAX, i64::MAX, 150),
+            (-5, 100, 0),
+        ] {
+            assert_eq!(scaled(amount, most), height, "{amount} of {most}");
+        }
+    }
 }

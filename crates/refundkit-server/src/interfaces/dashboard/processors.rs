@@ -6,7 +6,6 @@ use askama::Template;
 use axum::{
     Router,
     extract::Query,
-    response::Response,
     routing::{get, post},
 };
 use refundkit::{
@@ -255,10 +254,15 @@ async fn newest(viewer: &Viewer) -> Result<News, Error> {
 }
 
 /// `GET /settings/processors/live`: the newest notifications, as they arrive.
-async fn live(viewer: Result<Viewer, Problem>) -> Response {
-    stream::fragments(viewer.ok(), |viewer| -> Looked<'_> {
+async fn live(viewer: Result<Viewer, Problem>) -> Shown {
+    // Where nobody is signed in the page is told to stop; where something failed it tries again, later and later.
+    let viewer = match viewer {
+        Err(problem @ Problem::Failed(_)) => return Err(problem),
+        other => other.ok(),
+    };
+    Ok(stream::fragments(viewer, |viewer| -> Looked<'_> {
         Box::pin(async move { newest(viewer).await?.render().map_err(Error::internal) })
-    })
+    }))
 }
 
 async fn connect(Posted { viewer, form }: Posted) -> Shown {

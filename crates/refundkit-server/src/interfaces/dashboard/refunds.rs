@@ -52,20 +52,20 @@ struct Choices {
 }
 
 /// A refund as a line of the list.
-struct Row {
-    id: String,
-    amount: String,
-    status: &'static str,
-    status_name: &'static str,
-    stage: Option<&'static str>,
-    payment: String,
-    reason: String,
-    door: &'static str,
-    created: Moment,
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) amount: String,
+    pub(super) status: &'static str,
+    pub(super) status_name: &'static str,
+    pub(super) stage: Option<&'static str>,
+    pub(super) payment: String,
+    pub(super) reason: String,
+    pub(super) door: &'static str,
+    pub(super) created: Moment,
 }
 
 impl Row {
-    fn of(refund: &Refund) -> Self {
+    pub(super) fn of(refund: &Refund) -> Self {
         Self {
             id: refund.id.to_string(),
             amount: show::money(refund.processor, refund.amount.minor(), refund.currency),

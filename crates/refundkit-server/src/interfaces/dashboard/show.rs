@@ -13,16 +13,39 @@ pub(super) fn money(processor: ProcessorName, minor: i64, currency: Currency) ->
     let (number, code) = plain.split_once(' ').unwrap_or((&plain, ""));
     let (whole, rest) = number.split_once('.').map_or((number, None), |(whole, rest)| (whole, Some(rest)));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut grouped = String::with_capacity(plain.len() + digits.len() / GROUP);
+    let grouped = grouped(digits);
+    match rest {
+        Some(rest) => format!("{sign}{grouped}.{rest} {code}"),
+        None => format!("{sign}{grouped} {code}"),
+    }
+}
+
+fn grouped(digits: &str) -> String {
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / GROUP);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % GROUP == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(GROUP) {
             grouped.push(',');
         }
         grouped.push(digit);
     }
-    match rest {
-        Some(rest) => format!("{sign}{grouped}.{rest} {code}"),
-        None => format!("{sign}{grouped} {code}"),
+    grouped
+}
+
+/// A count as people read it: `1,234,567`.
+pub(super) fn number(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    format!("{}{}", if count < 0 { "-" } else { "" }, grouped(&digits))
+}
+
+/// A span of time as people say it, in the two units that matter: `1.4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+pub(super) fn duration(millis: i64) -> String {
+    let seconds = millis / 1000;
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, 0) => format!("{millis} ms"),
+        (0, 0, 0, seconds) => format!("{seconds}.{} s", millis % 1000 / 100),
+        (0, 0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (0, hours, minutes, _) => format!("{hours} h {minutes} min"),
+        (days, hours, ..) => format!("{days} d {hours} h"),
     }
 }
 
@@ -103,6 +126,20 @@ pub(super) const fn processor(name: ProcessorName) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_said_in_the_units_that_matter() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_450, "1.4 s"),
+            (200_000, "3 min 20 s"),
+            (7_500_000, "2 h 5 min"),
+            (273_600_000, "3 d 4 h"),
+        ] {
+            assert_eq!(duration(millis), text);
+        }
+    }
 
     #[test]
     fn money_is_grouped_and_keeps_its_decimals() {

@@ -244,7 +244,11 @@ impl<'a> Search<'a> {
 
     /// Examines refunds until enough are found, none is left, or as many were examined as may be.
     async fn walk(&self, connection: &mut Connection, walk: &mut Walk, wanted: u32) -> Result<(), StoreError> {
-        let (mut size, mut left) = (EXAMINED_FIRST, limits::SEARCH_EXAMINED_MAX);
+        let most = match self.named {
+            Some(Named::Metadata { .. }) => limits::SEARCH_VALUES_EXAMINED_MAX,
+            _ => limits::SEARCH_EXAMINED_MAX,
+        };
+        let (mut size, mut left) = (EXAMINED_FIRST, most);
         loop {
             size = size.min(left);
             let end = self.end(connection, walk.below, size).await?;

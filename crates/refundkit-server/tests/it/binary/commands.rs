@@ -209,6 +209,7 @@ async fn processors_are_listed_tested_and_connected_without_a_key_on_the_command
     assert_eq!(terminal.type_in("processors test --json").json()["status"], "active", "the good key is still there");
     let piped = connect(&format!("{}\n", refundkit_sandbox::DEV_READ_ONLY_KEY), &[]);
     assert!(piped.done().contains("rk_test_…"), "{}", piped.stdout);
+    assert!(piped.stdout.contains("Charges and Refunds: Write (rak_charge_write)"), "{}", piped.stdout);
     let of_variable = connect("", &[("STRIPE_SECRET_KEY", refundkit_sandbox::DEV_SECRET_KEY)]);
     assert!(of_variable.done().contains("sk_test_…"), "{}", of_variable.stdout);
     let own_key = connect(&terminal.dev.key, &[]);

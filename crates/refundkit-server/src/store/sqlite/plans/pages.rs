@@ -28,7 +28,7 @@ use crate::{
 const REFUNDS: u32 = 12_000;
 /// What examining as many as may be costs at most: of refunds, and of metadata values. A walk through all of them takes more.
 const COUNTS_OF_A_PAGE_MAX: u64 = 600;
-const COUNTS_OF_VALUES_MAX: u64 = 2_500;
+const COUNTS_OF_VALUES_MAX: u64 = 800;
 /// What a page costs that an index finds, or that is full soon.
 const COUNTS_OF_A_FULL_PAGE_MAX: u64 = 130;
 const LIMIT: u32 = 25;
@@ -91,6 +91,7 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
     let stage = |stage| SearchRefunds { stage: Some(stage), ..any() };
     let usd: Option<Currency> = Some("usd".parse().unwrap());
     let oldest_examined = Some(i64::from(REFUNDS - limits::SEARCH_EXAMINED_MAX));
+    let oldest_value = Some(i64::from(REFUNDS - limits::SEARCH_VALUES_EXAMINED_MAX));
     let (full, page, values) = (COUNTS_OF_A_FULL_PAGE_MAX, COUNTS_OF_A_PAGE_MAX, COUNTS_OF_VALUES_MAX);
     let between = SearchRefunds {
         created_after: Some(refund(7).created_at),
@@ -134,9 +135,9 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
             oldest_examined,
             page,
         ),
-        (Some(value("web")), status(RefundStatus::Pending), vec![], oldest_examined, values),
-        (Some(pair("none", "web")), any(), vec![], oldest_examined, values),
-        (Some(pair("channel", "web")), stage(RefundStage::RequiresAction), vec![], oldest_examined, values),
+        (Some(value("web")), status(RefundStatus::Pending), vec![], oldest_value, values),
+        (Some(pair("none", "web")), any(), vec![], oldest_value, values),
+        (Some(pair("channel", "web")), stage(RefundStage::RequiresAction), vec![], oldest_value, values),
     ] {
         let found = search::search(connection, TENANT, named, &filters, None, LIMIT).await.unwrap();
         let cost = counts.swap(0, Ordering::Relaxed);
@@ -160,7 +161,7 @@ async fn pages_that_end_early_lead_to_the_end_and_miss_nothing() {
     let odd = SearchRefunds { status: Some(RefundStatus::Completed), ..SearchRefunds::default() };
     for (named, filters, limit, expected, pages) in [
         (None, &rare, 25, vec![0], 3),
-        (Some(value("web")), &rare, 25, vec![0], 3),
+        (Some(value("web")), &rare, 25, vec![0], 9),
         (
             Some(pair("odd", "yes")),
             &odd,
