@@ -99,8 +99,15 @@ export class House {
     while (Date.now() < until && !this.setupUrl) {
       this.setupUrl = said.map((line) => address.exec(line)?.[0]).find(Boolean);
       if (!this.setupUrl) await new Promise((later) => setTimeout(later, 20));
-      if (said.some((line) => line.includes("listening on")) && Date.now() > until - 1500) break;
+      if (Date.now() > until - 1500) break;
     }
+  }
+
+  /** Stops the server, does something with what it left, and starts it again. */
+  async restart(meanwhile) {
+    await stop(this.server);
+    await meanwhile();
+    await this.serve();
   }
 
   /** Somebody with a browser of their own. */
