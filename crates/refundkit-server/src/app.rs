@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use refundkit::processors::stripe::Carrier;
+use refundkit::{ProcessorName, processors::stripe::Carrier};
 use refundkit_core::schedule::Schedule;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,7 +22,8 @@ use crate::{
         sign_ins::SignIns,
     },
     limits,
-    store::Store,
+    processors::Connected,
+    store::{Memory, Store, Tenant, api_keys::FoundKey},
     vault::Vault,
     workers::watch::Densities,
 };
@@ -43,6 +44,10 @@ pub struct App {
     pub public_url: PublicUrl,
     /// Whose word about where requests come from is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Keys by their hash.
+    pub keys: Memory<String, FoundKey>,
+    /// Connections that may make refunds.
+    pub connections: Memory<(Tenant, ProcessorName), Connected>,
     /// The budgets of background calls.
     pub budgets: Budgets,
     /// How close together the refunds of each connection lie at its processor.
@@ -122,6 +127,8 @@ impl App {
             vault: parts.vault,
             stripe_api_base: parts.stripe_api_base,
             stripe_carrier: parts.stripe_carrier,
+            keys: Memory::default(),
+            connections: Memory::default(),
             budgets: Budgets::new(parts.stripe_rate),
             densities: Densities::default(),
             submit_deadline: parts.submit_deadline,

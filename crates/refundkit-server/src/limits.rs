@@ -95,6 +95,8 @@ pub const DATABASE_BUSY_WAIT: Duration = Duration::from_secs(5);
 pub const READERS_MAX: usize = 4;
 /// Prepared statements that each connection keeps.
 pub const STATEMENTS_CACHED_MAX: usize = 128;
+/// API keys, and connections, that are remembered at once; beyond that all are forgotten and read again.
+pub const REMEMBERED_MAX: usize = 4096;
 /// Memory for pages that the writer keeps, in KiB: the busy ends of its indexes stay in it.
 pub const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages in the write-ahead log after which it is folded into the database.

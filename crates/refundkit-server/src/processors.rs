@@ -118,12 +118,21 @@ fn wrong_settings(error: refundkit::Error) -> Error {
     }
 }
 
-/// Finds the environment's connection that may make refunds, and a processor for it.
-pub async fn connected(
-    app: &App,
-    tenant: Tenant,
-    name: ProcessorName,
-) -> Result<(StoredConnection, Arc<dyn PaymentProcessor>), Error> {
+/// A connection that may make refunds, and a processor for it.
+#[derive(Clone)]
+pub struct Connected {
+    /// The connection.
+    pub connection: Arc<ProcessorConnection>,
+    /// The processor.
+    pub processor: Arc<dyn PaymentProcessor>,
+}
+
+/// Finds the environment's connection that may make refunds, or remembers it.
+pub async fn connected(app: &App, tenant: Tenant, name: ProcessorName) -> Result<Connected, Error> {
+    let age = app.store.age();
+    if let Some(connected) = app.connections.recall(age, &(tenant, name)) {
+        return Ok(connected);
+    }
     let stored = {
         let mut connection = app.store.read().await?;
         connections::find(&mut connection, tenant, name).await?
@@ -132,7 +141,9 @@ pub async fn connected(
         .filter(|stored| stored.connection.status != ConnectionStatus::Disconnected)
         .ok_or_else(|| not_connected(tenant, name))?;
     let processor = open(app, tenant, &stored)?;
-    Ok((stored, processor))
+    let connected = Connected { connection: Arc::new(stored.connection), processor };
+    app.connections.keep(age, (tenant, name), connected.clone());
+    Ok(connected)
 }
 
 fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {

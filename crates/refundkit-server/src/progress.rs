@@ -79,19 +79,53 @@ pub async fn apply(
     actor: Actor,
     claim: Option<Claim>,
 ) -> Result<StoredRefund, NotApplied> {
+    apply_at(app, tenant, Target::Id(id), command, actor, claim).await
+}
+
+/// The same for a refund that was loaded before: what never changes of it is not read again.
+pub async fn apply_to(
+    app: &Arc<App>,
+    refund: StoredRefund,
+    command: Command,
+    actor: Actor,
+    claim: Option<Claim>,
+) -> Result<StoredRefund, NotApplied> {
+    apply_at(app, refund.tenant, Target::Loaded(Box::new(refund)), command, actor, claim).await
+}
+
+/// The refund that a command is about.
+enum Target {
+    Id(RefundId),
+    Loaded(Box<StoredRefund>),
+}
+
+impl Target {
+    fn id(&self) -> RefundId {
+        match self {
+            Self::Id(id) => *id,
+            Self::Loaded(refund) => refund.id,
+        }
+    }
+}
+
+async fn apply_at(
+    app: &Arc<App>,
+    tenant: Tenant,
+    target: Target,
+    command: Command,
+    actor: Actor,
+    claim: Option<Claim>,
+) -> Result<StoredRefund, NotApplied> {
     let shared = Arc::clone(app);
-    let applied = app
-        .store
-        .write(move |connection| {
-            Box::pin(async move {
-                let mut ended = Tally::default();
-                let applied =
-                    apply_within(connection, &shared, tenant, id, command, actor, claim, None, &mut ended).await?;
-                refund_days::add(connection, tenant, id, &ended).await?;
-                Ok::<_, NotApplied>(applied)
-            })
-        })
-        .await?;
+    let unit = async move |connection: &mut Connection| {
+        let id = target.id();
+        let mut ended = Tally::default();
+        let applied =
+            apply_within(connection, &shared, tenant, target, command, actor, claim, None, &mut ended).await?;
+        refund_days::add(connection, tenant, id, &ended).await?;
+        Ok::<_, NotApplied>(applied)
+    };
+    let applied = app.store.write(move |connection| Box::pin(unit(connection))).await?;
     Ok(announce(app, applied))
 }
 
@@ -131,7 +165,8 @@ async fn apply_each(
     let mut applied = Vec::with_capacity(read.len());
     let (first, mut ended) = (read.first().map(|(id, _)| *id), Tally::default());
     for (id, command) in read {
-        match apply_within(connection, app, tenant, id, command, system(), None, Some(began_at), &mut ended).await {
+        let target = Target::Id(id);
+        match apply_within(connection, app, tenant, target, command, system(), None, Some(began_at), &mut ended).await {
             Ok(one) => applied.push(one),
             Err(NotApplied::Rejected(rejection)) => tracing::error!(refund_id = %id, %rejection, "rejected"),
             Err(NotApplied::Failed(error)) => return Err(error),
@@ -167,15 +202,19 @@ async fn apply_within(
     connection: &mut Connection,
     app: &App,
     tenant: Tenant,
-    id: RefundId,
+    target: Target,
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
     read_began_at: Option<Timestamp>,
     ended: &mut Tally,
 ) -> Result<Applied, NotApplied> {
+    let id = target.id();
     connection.lock(&Lock::Refund(id)).await?;
-    let found = refunds::find(connection, tenant, id).await?;
+    let found = match target {
+        Target::Id(id) => refunds::find(connection, tenant, id).await?,
+        Target::Loaded(refund) => refunds::reload(connection, *refund).await?,
+    };
     let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
     if let (Command::Observed(copy), Some(began_at)) = (&command, read_began_at)
         && refund.updated_at > began_at

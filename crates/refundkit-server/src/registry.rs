@@ -13,7 +13,7 @@ use refundkit::{
     },
 };
 use schemars::{Schema, SchemaGenerator};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -202,7 +202,7 @@ pub struct Call {
 /// What a server answers to a client of it.
 pub type ClientAnswer<'a> = Pin<Box<dyn Future<Output = Result<Value, Box<refundkit::Error>>> + Send + 'a>>;
 
-type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Value>, Error>> + Send>>;
+type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer<Box<RawValue>>, Error>> + Send>>;
 
 /// An operation with its types forgotten: what the doors and the API description loop over.
 pub struct Entry {
@@ -298,7 +298,7 @@ impl Entry {
     }
 
     /// Makes the call: everything that holds for every operation happens here, once.
-    pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+    pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue>>, Error> {
         let record = request_log::Record::begin(self, &call);
         let door = call.admitted.caller.through;
         let result = if self.effect == Effect::Read {
@@ -336,14 +336,14 @@ pub async fn ask<O: Handle>(
     let admitted = match entry.admit(app, caller) {
         Ok(admitted) => admitted,
         Err(turned_away) => {
-            let result = Err(turned_away.error.clone());
+            let result: Result<Answer<Value>, Error> = Err(turned_away.error.clone());
             request_log::Record::without_input(entry, &turned_away.caller, request_id, &path).end(app, &result);
             return Err(turned_away.error);
         }
     };
     let call = Call { admitted, request_id, idempotency_key, path, input };
     let Answer { output, status, replayed } = entry.call(Arc::clone(app), call).await?;
-    Ok(Answer { output: serde_json::from_value(output).map_err(Error::internal)?, status, replayed })
+    Ok(Answer { output: serde_json::from_str(output.get()).map_err(Error::internal)?, status, replayed })
 }
 
 /// Makes a further call of a page that goes on: rows that are exported, rows that are watched. The first one was asked as any
@@ -359,7 +359,7 @@ pub async fn ask_on<O: Handle>(
     entry.check_rights(&caller)?;
     let call = Call { admitted: Admitted { caller }, request_id, idempotency_key: None, path, input };
     let answer = entry.call(Arc::clone(app), call).await?;
-    serde_json::from_value(answer.output).map_err(Error::internal)
+    serde_json::from_str(answer.output.get()).map_err(Error::internal)
 }
 
 /// Shows an output to an agent.
@@ -376,7 +376,8 @@ pub struct Refused {
     pub error: Error,
 }
 
-async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Error> {
+/// Answers with the output as the text that is sent.
+async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue>>, Error> {
     let operation: O = input::parse(call.input)?;
     if call.admitted.caller.through == InitiatedBy::Mcp {
         operation.refuse_agents(call.idempotency_key.is_some())?;
@@ -402,7 +403,7 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Value>, Erro
             }
         }
     };
-    let output = serde_json::to_value(&answer.output).map_err(Error::internal)?;
+    let output = serde_json::value::to_raw_value(&answer.output).map_err(Error::internal)?;
     Ok(answer.map(|_| output))
 }
 

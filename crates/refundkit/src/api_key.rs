@@ -35,11 +35,9 @@ pub const KEY_PREFIX_CHARACTERS: usize = 16;
 
 /// The SHA-256 of a key, as lowercase hex: what a server stores in its place.
 pub fn hash_api_key(key: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(key.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let halves = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
+    Sha256::digest(key.as_bytes()).into_iter().flat_map(halves).collect()
 }
 
 /// Whether a text has the form of a RefundKit key: `rk_test_` or `rk_live_` and exactly 32 URL-safe characters.

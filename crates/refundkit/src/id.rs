@@ -8,22 +8,38 @@ use std::{borrow::Cow, fmt, str::FromStr};
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LENGTH: usize = 26;
 
-fn encode(bits: u128) -> [u8; ENCODED_LENGTH] {
-    let mut text = [0; ENCODED_LENGTH];
-    for (position, byte) in text.iter_mut().rev().enumerate() {
-        let five_bits = (bits >> (5 * position)) & 31;
-        *byte = ALPHABET[usize::try_from(five_bits).unwrap_or_default()];
+/// The prefix, which ends with the underscore, and the bits.
+fn encode<const LENGTH: usize>(prefix: &str, bits: u128) -> [u8; LENGTH] {
+    let mut text = [0; LENGTH];
+    let (before, digits) = text.split_at_mut(prefix.len());
+    before.copy_from_slice(prefix.as_bytes());
+    let mut rest = bits;
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[usize::try_from(rest & 31).unwrap_or_default()];
+        rest >>= 5;
     }
     text
 }
+
+/// What each byte stands for; [`NO_DIGIT`] for those that stand for nothing.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = u8::MAX;
 
 fn decode(text: &str) -> Option<u128> {
     if text.len() != ENCODED_LENGTH || text.as_bytes()[0] > b'7' {
         return None;
     }
     text.bytes().try_fold(0u128, |bits, byte| {
-        let value = ALPHABET.iter().position(|letter| *letter == byte)?;
-        Some((bits << 5) | u128::try_from(value).ok()?)
+        let digit = DIGITS[usize::from(byte)];
+        (digit != NO_DIGIT).then_some((bits << 5) | u128::from(digit))
     })
 }
 
@@ -52,8 +68,9 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!($prefix, "_"))?;
-                f.write_str(std::str::from_utf8(&encode(self.0)).unwrap_or_default())
+                const PREFIX: &str = concat!($prefix, "_");
+                let text: [u8; PREFIX.len() + ENCODED_LENGTH] = encode(PREFIX, self.0);
+                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
             }
         }
 

@@ -22,13 +22,14 @@ use refundkit::{
 };
 use refundkit_sandbox::{DEV_CHARGES, DEV_SECRET_KEY, Method, Request, Sandbox, SandboxOptions, World};
 use refundkit_server::{
+    accounts,
     app::App,
     config::{Config, DataConfig, DatabaseUrl, MetricsListen, Role, StripeConfig},
     interfaces::network::TrustedProxies,
     server::Server,
     server_lock,
     setup::{self, FirstOrganization},
-    store::{StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations},
+    store::{StoreError, Tenant, api_keys, api_keys::NewApiKey, organizations, sessions, users},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -39,6 +40,10 @@ use super::{
     serve::{self, Stop},
 };
 
+/// Who signs in to the dashboard.
+const OWNER: &str = "owner@localhost";
+/// The length of the owner's password.
+const PASSWORD_CHARACTERS: usize = 20;
 /// The charge that is refunded on the first start.
 const FIRST_CHARGE: &str = "ch_1SandboxFirstRefund";
 /// A day of following becomes two minutes, so that a refund that fails later is seen to fail.
@@ -98,6 +103,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         tokio::spawn(async move { sandbox.serve(sandbox_listener, stopped).await })
     };
     let key = api_key(&app, &args.data_dir.join("dev-key")).await?;
+    let password = password(&app, &args.data_dir.join("dev-password")).await?;
     let mut stop = Stop::new()?;
     let server = Server::start(app, listener);
 
@@ -109,7 +115,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     connect(&client).await?;
     send_webhooks(&client, &sandbox).await?;
     let shown = first_refund(&client).await?;
-    output::print(&welcome(&addresses, &key, &shown))?;
+    output::print(&welcome(&addresses, &key, &password, &shown))?;
 
     stop.asked_for().await;
     output::print("Stopping: finishing what is under way. Once more to stop at once.\n")?;
@@ -158,8 +164,8 @@ async fn api_key(app: &App, path: &Path) -> anyhow::Result<SecretString> {
     let organization = organizations::find_first(&mut *app.store.read().await?).await?;
     let key = match organization {
         None => {
-            let password = SecretString::from(app.env.random_text(20));
-            let first = FirstOrganization { name: "Dev".to_owned(), email: "owner@localhost".to_owned(), password };
+            let password = SecretString::from(app.env.random_text(PASSWORD_CHARACTERS));
+            let first = FirstOrganization { name: "Dev".to_owned(), email: OWNER.to_owned(), password };
             setup::first_organization(&app.store, &app.env, first).await?.test_key
         }
         Some(organization_id) => {
@@ -188,6 +194,45 @@ async fn api_key(app: &App, path: &Path) -> anyhow::Result<SecretString> {
 async fn is_known(app: &App, key: &str) -> anyhow::Result<bool> {
     let mut connection = app.store.read().await?;
     Ok(api_keys::find_by_hash(&mut connection, &api_key::hash_api_key(key)).await?.is_some())
+}
+
+/// How to sign in to the dashboard.
+enum Password {
+    /// With the password of this folder.
+    Kept(SecretString),
+    /// With the one that the owner chose since.
+    Chosen,
+    /// As somebody else: the owner was removed.
+    Removed,
+}
+
+/// The owner's password of this folder: made anew when its file is missing, as in a folder from before there was a dashboard.
+async fn password(app: &App, path: &Path) -> anyhow::Result<Password> {
+    let Some((owner, hash)) = users::find_by_email(&mut *app.store.read().await?, OWNER).await? else {
+        return Ok(Password::Removed);
+    };
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let kept = SecretString::from(text.trim());
+            let is_kept = accounts::is_password(app, kept.clone(), Some(hash)).await?;
+            return Ok(if is_kept { Password::Kept(kept) } else { Password::Chosen });
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+    let password = SecretString::from(app.env.random_text(PASSWORD_CHARACTERS));
+    let hash = accounts::hash_password(password.clone()).await.map_err(anyhow::Error::msg)?;
+    app.store
+        .write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move {
+                users::update_password(connection, owner.id, &hash).await?;
+                sessions::delete_of_user(connection, owner.id, None).await
+            })
+        })
+        .await?;
+    // Written last: a file that is there is true.
+    setup::write_private(path, password.expose_secret().as_bytes())?;
+    Ok(Password::Kept(password))
 }
 
 /// Connects the sandbox as a person would connect Stripe, unless that was done before.
@@ -267,7 +312,7 @@ async fn first_refund(client: &RefundKit) -> anyhow::Result<Shown> {
 }
 
 /// What a newcomer reads first.
-fn welcome(addresses: &Addresses, key: &SecretString, shown: &Shown) -> String {
+fn welcome(addresses: &Addresses, key: &SecretString, password: &Password, shown: &Shown) -> String {
     let Shown { refund, events, took } = shown;
     let mut text = String::new();
     let heading = match took {
@@ -296,9 +341,14 @@ fn welcome(addresses: &Addresses, key: &SecretString, shown: &Shown) -> String {
     );
     let (server, sandbox, key) = (&addresses.server, &addresses.sandbox, key.expose_secret());
     let program = program();
+    let sign_in = match password {
+        Password::Kept(password) => format!("{OWNER}, password {}", password.expose_secret()),
+        Password::Chosen => format!("{OWNER}, with the password that you chose"),
+        Password::Removed => format!("{OWNER} was removed; sign in as another owner"),
+    };
     let _ = write!(
         text,
-        "  Server          {server}\n  Reference       {server}/docs\n  Stripe sandbox  {sandbox}   (key {DEV_SECRET_KEY})\n  API key         {key}   (test, admin)\n\n\
+        "  Dashboard       {server}   ({sign_in})\n  Server          {server}\n  Reference       {server}/docs\n  Stripe sandbox  {sandbox}   (key {DEV_SECRET_KEY})\n  API key         {key}   (test, admin)\n\n\
          Paste next, in another terminal:\n\n  export REFUNDKIT_BASE_URL={server} REFUNDKIT_API_KEY={key}\n\n  \
          curl -s $REFUNDKIT_BASE_URL/v1/refunds -H \"Authorization: Bearer $REFUNDKIT_API_KEY\" \\\n    \
          -H 'Content-Type: application/json' -H 'Idempotency-Key: order-1001' \\\n    \

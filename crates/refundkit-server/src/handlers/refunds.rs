@@ -1,7 +1,8 @@
 //! Refunds: create, read, list, cancel, and their audit trail.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt as _;
 use refundkit::{
     ErrorCode, Page, ProcessorErrorDetail, Refund, RefundEvent, RefundId, RefundStage, RefundStatus,
     operations::{CancelRefund, CreateRefund, GetRefund, ListRefundEvents, ListRefunds},
@@ -96,14 +97,14 @@ async fn reserve(
         let ReadTransaction { connection: through, processor, charge } = read;
         // What is decided here holds until it is written: nobody decides about this charge, or changes the connection, meanwhile.
         connection.lock_shared(&Lock::Connections(tenant)).await?;
-        connection.lock(&Lock::Charge(through.connection.id, &charge.id)).await?;
+        connection.lock(&Lock::Charge(through.id, &charge.id)).await?;
         if let Some(claim) = &claim
             && let Some(bound) = idempotency_keys::find(connection, tenant, &claim.key).await?
         {
             return Ok(Reserved::Before(claim.clone(), bound));
         }
-        processors::check_unchanged(connection, tenant, &through.connection).await?;
-        let through = through.connection.id;
+        processors::check_unchanged(connection, tenant, &through).await?;
+        let through = through.id;
         let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
         let now = app.env.now();
         let ask = Ask { member: organizations::limited(connection, &caller, charge.currency).await?, ..ask };
@@ -169,18 +170,27 @@ fn metadata_at_processor(
     own.into_iter().chain(callers.map(|(key, value)| (key.to_owned(), value.to_string()))).collect()
 }
 
-/// Runs the first attempt up to the deadline. It goes on when the caller goes away or the deadline passes.
+/// Runs the first attempt up to the deadline. It goes on when the caller goes away, because this is a task of the server's, and
+/// in a task of its own when the deadline passes.
 async fn submit_inline(context: &Context, refund: StoredRefund, processor: Arc<dyn PaymentProcessor>) -> StoredRefund {
     let app = &context.app;
-    let attempt = app.tasks.spawn(submit::attempt(Arc::clone(app), refund.clone(), processor));
-    match timeout(app.submit_deadline, attempt).await {
+    let attempt = submit::attempt(Arc::clone(app), refund.clone(), processor);
+    let mut attempt = Box::pin(AssertUnwindSafe(attempt).catch_unwind());
+    match timeout(app.submit_deadline, &mut attempt).await {
         Ok(Ok(Ok(refund))) => refund,
         // The outcome could not be written down, or is not in yet: the job will find it out.
         Ok(Ok(Err(error))) => {
             tracing::error!(refund_id = %refund.id, %error, "the outcome of an attempt was not recorded; a worker will look");
             refund
         }
-        Ok(Err(_)) | Err(_) => refund,
+        Ok(Err(_)) => {
+            tracing::error!(refund_id = %refund.id, "an attempt panicked; a worker will look");
+            refund
+        }
+        Err(_) => {
+            app.tasks.spawn(attempt);
+            refund
+        }
     }
 }
 

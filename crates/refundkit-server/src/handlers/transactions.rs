@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use refundkit::{
-    ProcessorErrorDetail, ProcessorName, RefundId, Transaction, TransactionId, TransactionRefund,
+    ProcessorConnection, ProcessorErrorDetail, ProcessorName, RefundId, Transaction, TransactionId, TransactionRefund,
     operations::GetTransaction,
     processor::{Charge, ProcessorError, ProcessorErrorKind},
     processors::{PaymentProcessor, stripe},
@@ -13,15 +13,15 @@ use tokio::time::timeout;
 
 use crate::{
     error::Error,
-    processors,
+    processors::{self, Connected},
     registry::{Answer, Context, Handle},
-    store::{connections::StoredConnection, refunds},
+    store::refunds,
 };
 
 /// A payment, read just now, and what our books say of it.
 pub struct ReadTransaction {
     /// The connection that it was read through.
-    pub connection: StoredConnection,
+    pub connection: Arc<ProcessorConnection>,
     /// The processor.
     pub processor: Arc<dyn PaymentProcessor>,
     /// The charge.
@@ -41,7 +41,7 @@ pub async fn read(
             stripe::check_transaction_id(id).map_err(|not| Error::validation(field, not.message).hint(not.hint))?;
         }
     }
-    let (connection, processor) = processors::connected(&context.app, context.caller.tenant, name).await?;
+    let Connected { connection, processor } = processors::connected(&context.app, context.caller.tenant, name).await?;
     let reading = timeout(context.app.submit_deadline, processor.retrieve_charge(id)).await;
     let charge = reading.map_err(|_| late(name, context.app.submit_deadline))?.map_err(Error::from_processor)?;
     Ok(ReadTransaction { connection, processor, charge })
@@ -67,13 +67,13 @@ impl ReadTransaction {
     /// Our own refunds of the charge.
     pub async fn own_refunds(&self, context: &Context) -> Result<Vec<OwnRefund>, Error> {
         let mut connection = context.app.store.read().await?;
-        let id = self.connection.connection.id;
+        let id = self.connection.id;
         Ok(refunds::list_of_transaction(&mut connection, context.caller.tenant, id, &self.charge.id).await?)
     }
 
     /// What somebody asks for, as the rules want it.
     pub fn ask(&self, context: &Context) -> Ask {
-        let connect = self.connection.connection.connect.as_ref();
+        let connect = self.connection.connect.as_ref();
         Ask {
             amount: None,
             currency: None,

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     hint::Hint,
     limits::CLIENT_HEADER_CHARACTERS_MAX,
-    store::api_keys,
+    store::{api_keys, api_keys::FoundKey},
 };
 
 /// The header in which clients say what they are: `mcp|cli|sdk; name; version`.
@@ -20,12 +20,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Erro
     let client = client(headers);
     let through = door(client.as_deref());
     let key = bearer(headers).map_err(|error| error.told_to(through))?;
-    let found = if api_key::is_valid_api_key_format(key) {
-        let mut connection = app.store.read().await?;
-        api_keys::find_by_hash(&mut connection, &api_key::hash_api_key(key)).await?
-    } else {
-        None
-    };
+    let found = if api_key::is_valid_api_key_format(key) { find(app, api_key::hash_api_key(key)).await? } else { None };
     let found = found.ok_or_else(|| unknown_key(key).told_to(through))?;
     Ok(Caller {
         tenant: found.tenant,
@@ -34,6 +29,20 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, Erro
         client,
         duplicate_window_ms: found.duplicate_window_ms,
     })
+}
+
+/// Finds a key, or remembers it: a revoked one is forgotten before whoever revoked it is answered.
+async fn find(app: &App, hash: String) -> Result<Option<FoundKey>, Error> {
+    let age = app.store.age();
+    if let Some(found) = app.keys.recall(age, &hash) {
+        return Ok(Some(found));
+    }
+    let mut connection = app.store.read().await?;
+    let found = api_keys::find_by_hash(&mut connection, &hash).await?;
+    if let Some(found) = &found {
+        app.keys.keep(age, hash, found.clone());
+    }
+    Ok(found)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Error> {

@@ -62,6 +62,15 @@ fn schema_of_input(input: fn(&mut SchemaGenerator) -> Schema) -> Value {
     schema
 }
 
+/// Whether an operation answers pages of a list, which bring `data` themselves.
+pub fn answers_pages(entry: &Entry) -> bool {
+    is_page(&(entry.output)(&mut settings().into_generator()).to_value())
+}
+
+fn is_page(output: &Value) -> bool {
+    output["$ref"].as_str().is_some_and(|name| name.contains("Page"))
+}
+
 /// Takes `null` out of what inputs may be, and what says nothing (a default of null, Rust's number formats).
 pub(super) fn remove_nulls(schema: &mut Value) {
     match schema {
@@ -192,8 +201,7 @@ fn operation(entry: &Entry, outputs: &mut SchemaGenerator) -> Value {
 
 fn responses(entry: &Entry, outputs: &mut SchemaGenerator) -> Value {
     let output = (entry.output)(outputs).to_value();
-    let is_list = output["$ref"].as_str().is_some_and(|name| name.contains("Page"));
-    let envelope = if is_list {
+    let envelope = if is_page(&output) {
         json!({ "allOf": [output, { "type": "object", "required": ["error"], "properties": { "error": { "type": "null" } } }] })
     } else {
         json!({ "type": "object", "required": ["data", "error"], "properties": { "data": output, "error": { "type": "null" } } })

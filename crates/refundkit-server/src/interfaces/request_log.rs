@@ -118,7 +118,7 @@ impl Record {
     }
 
     /// Notes what went out.
-    pub fn end(self, app: &Arc<App>, result: &Result<Answer<Value>, Error>) {
+    pub fn end<T>(self, app: &Arc<App>, result: &Result<Answer<T>, Error>) {
         let status = match result {
             Ok(answer) => answer.status,
             Err(error) => error.status().as_u16(),

@@ -17,7 +17,8 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use refundkit::{ErrorCode, Method, RequestId};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
 use tokio::time::timeout;
 
 use super::{
@@ -45,13 +46,15 @@ pub fn router(app: Arc<App>) -> Router {
             Method::Delete => MethodFilter::DELETE,
         };
         let schema = Arc::new(openapi::input_schema(entry));
+        let answers_pages = openapi::answers_pages(entry);
         let handler =
             async move |State(app): State<Arc<App>>,
                         Extension(id): Extension<RequestId>,
                         path: Result<Path<Vec<(String, String)>>, axum::extract::rejection::PathRejection>,
                         request: Request| {
-                match serve(&app, entry, &schema, id, path.map(|Path(values)| values).ok(), request).await {
-                    Ok(answer) => success(answer),
+                let answer = serve(&app, entry, &schema, id, path.map(|Path(values)| values).ok(), request).await;
+                match answer.and_then(|answer| success(&answer, answers_pages)) {
+                    Ok(response) => response,
                     Err(error) => failure(&app, &error, id),
                 }
             };
@@ -113,7 +116,7 @@ async fn serve(
     request_id: RequestId,
     path_values: Option<Vec<(String, String)>>,
     request: Request,
-) -> Result<Answer<Value>, Error> {
+) -> Result<Answer<Box<RawValue>>, Error> {
     if app.is_draining() {
         return Err(Error::unavailable("The server is shutting down; try again in a moment."));
     }
@@ -206,20 +209,38 @@ fn merge(
     Ok(Value::Object(fields))
 }
 
-fn success(answer: Answer<Value>) -> Response {
-    let envelope = match answer.output {
-        Value::Object(mut output) if output.contains_key("page") && output.contains_key("data") => {
-            output.insert("error".to_owned(), Value::Null);
-            Value::Object(output)
-        }
-        output => json!({ "data": output, "error": null }),
+/// What is sent around an output, whose text stays as it is.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    data: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'a RawValue>,
+    /// Always null.
+    error: (),
+}
+
+/// A page of a list as an operation answers it.
+#[derive(Deserialize)]
+struct PageParts<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(borrow)]
+    page: &'a RawValue,
+}
+
+fn success(answer: &Answer<Box<RawValue>>, is_page: bool) -> Result<Response, Error> {
+    let envelope = if is_page {
+        let PageParts { data, page } = serde_json::from_str(answer.output.get()).map_err(Error::internal)?;
+        Envelope { data, page: Some(page), error: () }
+    } else {
+        Envelope { data: &answer.output, page: None, error: () }
     };
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = (status, Json(envelope)).into_response();
     if answer.replayed {
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
-    response
+    Ok(response)
 }
 
 pub(super) fn failure(app: &App, error: &Error, id: RequestId) -> Response {

@@ -9,19 +9,22 @@ const SHOWN_CHARACTERS_MAX: usize = 7;
 pub fn scrub(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((start, prefix)) =
-        PREFIXES.iter().filter_map(|prefix| rest.find(prefix).map(|start| (start, *prefix))).min()
-    {
-        let (before, from_prefix) = rest.split_at(start);
-        let after = &from_prefix[prefix.len()..];
+    while let Some(end) = first_prefix(rest) {
+        let (with_prefix, after) = rest.split_at(end);
         let length = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
         let (key, remaining) = after.split_at(length.unwrap_or(after.len()));
-        clean.push_str(before);
-        clean.push_str(prefix);
+        clean.push_str(with_prefix);
         clean.push_str(if key.len() > SHOWN_CHARACTERS_MAX { "***" } else { key });
         rest = remaining;
     }
     clean + rest
+}
+
+/// Where the first prefix ends. Every text that is logged passes here, and most have none: only what ends with an underscore, as
+/// each prefix does, is looked at.
+fn first_prefix(text: &str) -> Option<usize> {
+    let mut ends = text.match_indices('_').map(|(place, underscore)| place + underscore.len());
+    ends.find(|end| PREFIXES.iter().any(|prefix| text[..*end].ends_with(prefix)))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub struct NewApiKey {
 }
 
 /// A key found by its hash: who calls.
+#[derive(Debug, Clone)]
 pub struct FoundKey {
     /// Whose it is.
     pub tenant: Tenant,

@@ -13,6 +13,7 @@ pub mod idempotency_keys;
 pub mod invitations;
 pub mod jobs;
 pub mod logs;
+mod memory;
 pub mod organizations;
 pub mod outside_refunds;
 mod postgres;
@@ -37,6 +38,7 @@ use futures_util::future::BoxFuture;
 use refundkit::{Environment, ErrorCode, OrganizationId};
 
 pub use connection::{Connection, Lock};
+pub use memory::{Age, Memory};
 pub use sqlite::backup;
 
 use crate::{config::DatabaseUrl, error::Error, interfaces::idempotency, limits};
@@ -181,6 +183,14 @@ impl Store {
             Database::Postgres(database) => Lent::Own(database.read().await?),
             Database::Simulated(database) => Lent::Sqlite(database.read().await?),
         }))
+    }
+
+    /// How often API keys and connections have changed: what was read of them after this was asked is true until it grows.
+    pub fn age(&self) -> Age {
+        match &self.0 {
+            Database::Sqlite(database) => database.writer.changes.now(),
+            Database::Postgres(_) | Database::Simulated(_) => Age::UNKNOWN,
+        }
     }
 
     /// Finishes what waits to be written, then closes the database.

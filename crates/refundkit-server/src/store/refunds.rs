@@ -198,6 +198,20 @@ pub async fn read_many(
     Ok(found)
 }
 
+/// Reads anew what [`update_state`] may have changed of a refund; the rest never changes.
+pub async fn reload(connection: &mut Connection, mut refund: StoredRefund) -> Result<Option<StoredRefund>, StoreError> {
+    const SQL: &str = "SELECT state, refusal, updated_at FROM refunds
+        WHERE organization_id = $1 AND environment = $2 AND id = $3";
+    let params = params![refund.tenant.organization_id, refund.tenant.environment, refund.id];
+    let found = connection.fetch_optional(SQL, params, |row| {
+        refund.state = row.json("state")?;
+        refund.refusal = row.json_optional("refusal")?;
+        refund.updated_at = row.timestamp("updated_at")?;
+        Ok(())
+    });
+    Ok(found.await?.map(|()| refund))
+}
+
 /// Writes where a refund stands now.
 pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str =

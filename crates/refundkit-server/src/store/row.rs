@@ -24,13 +24,13 @@ pub(super) struct Row<'a> {
 }
 
 enum From<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
+    Sqlite { row: &'a rusqlite::Row<'a>, columns: &'a [String] },
     Postgres(&'a tokio_postgres::Row),
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of_sqlite(row: &'a rusqlite::Row<'a>) -> Self {
-        Self { from: From::Sqlite(row), next: Cell::new(0) }
+    pub(super) fn of_sqlite(row: &'a rusqlite::Row<'a>, columns: &'a [String]) -> Self {
+        Self { from: From::Sqlite { row, columns }, next: Cell::new(0) }
     }
 
     pub(super) fn of_postgres(row: &'a tokio_postgres::Row) -> Self {
@@ -52,7 +52,7 @@ impl<'a> Row<'a> {
 
     fn name(&self, place: usize) -> Option<&str> {
         match self.from {
-            From::Sqlite(row) => row.as_ref().column_name(place).ok(),
+            From::Sqlite { columns, .. } => columns.get(place).map(String::as_str),
             From::Postgres(row) => row.columns().get(place).map(tokio_postgres::Column::name),
         }
     }
@@ -60,7 +60,7 @@ impl<'a> Row<'a> {
     /// What the column at this place holds.
     pub(super) fn value_at(&self, place: usize) -> Result<Value<'_>, StoreError> {
         match self.from {
-            From::Sqlite(row) => super::sqlite::value(row, place),
+            From::Sqlite { row, .. } => super::sqlite::value(row, place),
             From::Postgres(row) => super::postgres::value(row, place),
         }
     }

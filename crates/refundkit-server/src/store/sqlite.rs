@@ -10,10 +10,10 @@ mod readers;
 pub(super) mod tables;
 mod writer;
 
-use std::path::Path;
+use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
 
 use rusqlite::{
-    OpenFlags, ToSql,
+    CachedStatement, OpenFlags, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -38,7 +38,7 @@ impl Database {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let handle = Handle::open_to_write(path, Kind::Writer)?;
         let readers = Readers::open(path, Kind::Reader)?;
-        Ok(Self { writer: Writer::start(handle), readers })
+        Ok(Self { writer: Writer::start(handle)?, readers })
     }
 
     /// Finishes what waits to be written, then closes. What is left is one file.
@@ -69,11 +69,22 @@ pub(super) enum Kind {
 pub struct Handle {
     sqlite: rusqlite::Connection,
     kind: Kind,
+    /// By where the text is: nearly every statement is a constant.
+    known: RefCell<HashMap<(usize, usize), Arc<Known>>>,
+}
+
+/// What is found out of a statement once: asking SQLite for the names of columns, row after row, costs more than the values do.
+struct Known {
+    /// The text as it was given: another one may come to stand where a forgotten one stood.
+    text: Box<str>,
+    /// The text with its parameters as SQLite numbers them: `$2` is a name there, and `?2` the second.
+    sql: String,
+    columns: Vec<String>,
 }
 
 impl Handle {
     fn new(sqlite: rusqlite::Connection, kind: Kind) -> Self {
-        Self { sqlite, kind }
+        Self { sqlite, kind, known: RefCell::default() }
     }
 
     /// A connection that writes, to a file that is made when it is missing and whose tables are brought up to date.
@@ -106,8 +117,27 @@ impl Handle {
         &self.sqlite
     }
 
+    /// The statement, ready to run, and what is known of it.
+    fn prepare(&self, sql: &str) -> Result<(CachedStatement<'_>, Arc<Known>), StoreError> {
+        let place = (sql.as_ptr().addr(), sql.len());
+        let known = self.known.borrow().get(&place).map(Arc::clone);
+        if let Some(known) = known.filter(|known| *known.text == *sql) {
+            return Ok((self.sqlite.prepare_cached(&known.sql)?, known));
+        }
+        let numbered = sql.replace('$', "?");
+        let statement = self.sqlite.prepare_cached(&numbered)?;
+        let columns = statement.column_names().map(str::to_owned).collect();
+        let known = Arc::new(Known { text: sql.into(), sql: numbered, columns });
+        let mut all = self.known.borrow_mut();
+        if all.len() >= limits::STATEMENTS_CACHED_MAX {
+            all.clear();
+        }
+        all.insert(place, Arc::clone(&known));
+        Ok((statement, known))
+    }
+
     pub(super) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
-        let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
+        let (mut statement, _) = self.prepare(sql)?;
         let changed = statement.execute(rusqlite::params_from_iter(params))?;
         Ok(u64::try_from(changed).unwrap_or(u64::MAX))
     }
@@ -118,9 +148,9 @@ impl Handle {
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
+        let (mut statement, known) = self.prepare(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        rows.next()?.map(|row| read(&Row::of_sqlite(row))).transpose()
+        rows.next()?.map(|row| read(&Row::of_sqlite(row, &known.columns))).transpose()
     }
 
     /// On a reader this may take a while, and other requests go on meanwhile.
@@ -131,11 +161,11 @@ impl Handle {
         read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let fetch = || {
-            let mut statement = self.sqlite.prepare_cached(&numbered(sql))?;
+            let (mut statement, known) = self.prepare(sql)?;
             let mut rows = statement.query(rusqlite::params_from_iter(params))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(read(&Row::of_sqlite(row))?);
+                found.push(read(&Row::of_sqlite(row, &known.columns))?);
             }
             Ok(found)
         };
@@ -144,11 +174,6 @@ impl Handle {
             Kind::Reader => tokio::task::block_in_place(fetch),
         }
     }
-}
-
-/// The statement with its parameters as SQLite numbers them: `$2` is a name there, and `?2` the second.
-fn numbered(sql: &str) -> String {
-    sql.replace('$', "?")
 }
 
 /// What the column at this place holds.

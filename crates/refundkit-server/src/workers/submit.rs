@@ -44,7 +44,7 @@ pub async fn attempt(
         app.budgets.back_off(id, refund.tenant.environment, error.retry_after_ms, now);
     }
     metrics::counter!(SUBMISSIONS, "outcome" => word).increment(1);
-    record(&app, &refund, Command::SubmissionAnswered(outcome)).await
+    record(&app, refund, Command::SubmissionAnswered(outcome)).await
 }
 
 /// Begins an attempt, in a commit of its own before the call goes out, and makes it.
@@ -78,12 +78,12 @@ pub async fn look(
 ) -> Result<Option<StoredRefund>, Error> {
     match processor.find_refund(&refund.external_transaction_id, refund.id).await {
         Ok(Some(found)) => {
-            record(app, refund, Command::LookedFor(Some(found))).await?;
+            record(app, refund.clone(), Command::LookedFor(Some(found))).await?;
             Ok(None)
         }
-        Ok(None) => record(app, refund, Command::LookedFor(None)).await.map(Some),
+        Ok(None) => record(app, refund.clone(), Command::LookedFor(None)).await.map(Some),
         Err(error) => {
-            record(app, refund, Command::LookFailed(error)).await?;
+            record(app, refund.clone(), Command::LookFailed(error)).await?;
             Ok(None)
         }
     }
@@ -106,21 +106,21 @@ pub async fn cancel(
         Outcome::Refused(error) => Some(error.detail.clone()),
         Outcome::Accepted(_) | Outcome::NotExecuted(_) | Outcome::Unknown(_) => None,
     };
-    let refund = record_under(&app, &refund, Command::CancelAnswered(outcome), claim).await?;
+    let refund = record_under(&app, refund, Command::CancelAnswered(outcome), claim).await?;
     Ok((refund, said))
 }
 
-async fn record(app: &Arc<App>, refund: &StoredRefund, command: Command) -> Result<StoredRefund, Error> {
+async fn record(app: &Arc<App>, refund: StoredRefund, command: Command) -> Result<StoredRefund, Error> {
     record_under(app, refund, command, None).await
 }
 
 async fn record_under(
     app: &Arc<App>,
-    refund: &StoredRefund,
+    refund: StoredRefund,
     command: Command,
     claim: Option<Claim>,
 ) -> Result<StoredRefund, Error> {
-    match progress::apply(app, refund.tenant, refund.id, command, progress::system(), claim).await {
+    match progress::apply_to(app, refund, command, progress::system(), claim).await {
         Ok(refund) => Ok(refund),
         Err(NotApplied::Failed(error)) => Err(error),
         Err(NotApplied::Rejected(rejection)) => Err(Error::internal(rejection)),

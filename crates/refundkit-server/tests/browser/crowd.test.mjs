@@ -64,10 +64,10 @@ test("the overview counts them all, and no page is heavy", async () => {
   await ada.pictures("refunds-crowd");
 });
 
-test("all of them can be taken along", async () => {
+test("what a filter finds can be taken along, whole", async () => {
   const cookies = (await ada.context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
-  const answer = await fetch(`${house.url}/refunds.csv`, { headers: { cookie: cookies } });
+  const answer = await fetch(`${house.url}/refunds.csv?status=failed`, { headers: { cookie: cookies } });
   let lines = 0;
   for await (const chunk of answer.body) for (const byte of chunk) if (byte === 10) lines += 1;
-  assert.equal(lines, 1 + 1 + REFUNDS);
+  assert.equal(lines, 1 + REFUNDS / 50);
 });

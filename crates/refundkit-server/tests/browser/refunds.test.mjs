@@ -78,25 +78,21 @@ test("from a payment's id to its refund, with what will happen in between", asyn
   await ada.pictures("refund");
 });
 
-test("a double click refunds once, and so do going back and clicking again", async () => {
+test("a double click refunds once, and so does the same form sent again", async () => {
   await choose(ada, "pi_1SandboxIntent", "10.00");
-  const asked = ada.page.url();
-  // Two clicks before any answer: the script would hold the second back, so it is sent by hand.
-  await ada.page.evaluate(() => {
+  // Clicks before any answer: the script would hold the second back, so they are sent by hand.
+  const send = () => ada.page.evaluate(() => {
     const form = document.querySelector("button.money").form;
     const body = new URLSearchParams(new FormData(form));
-    return Promise.all([1, 2].map(() => fetch(form.action, { method: "POST", body, redirect: "manual" })));
+    return Promise.all([1, 2, 3].map(async () => (await fetch(form.action, { method: "POST", body })).url));
   });
+  const addresses = await send();
+  addresses.push(...await send());
+  const made = addresses.filter((address) => /\/refunds\/ref_[0-9a-z]{26}$/.test(address));
+  assert.ok(made.length >= 4, addresses.join(" "));
+  assert.equal(new Set(made).size, 1, "all of them lead to one refund");
   await ada.page.click("button.money");
-  await ada.page.waitForURL(/\/refunds\/ref_/);
-  const made = ada.page.url();
-  await ada.page.goBack();
-  assert.equal(ada.page.url(), asked);
-  if (await ada.page.locator("button.money").count()) {
-    await ada.page.click("button.money");
-    await ada.page.waitForURL(/\/refunds\/ref_/);
-    assert.equal(ada.page.url(), made);
-  }
+  await ada.page.waitForURL(made[0]);
   await ada.visit("/refunds?query=pi_1SandboxIntent");
   assert.equal(await ada.page.locator("tbody tr").count(), 1);
   ada.complaints.length = 0;

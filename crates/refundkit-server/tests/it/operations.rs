@@ -3,11 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use refundkit::{Environment, InitiatedBy, KeyId, Method as OperationMethod, Scope};
+use refundkit::{Environment, InitiatedBy, KeyId, Method as OperationMethod, Scope, UserId};
 use refundkit_server::{
     caller::{Caller, Role, Who},
     error::Error,
     interfaces::openapi,
+    operations::InviteMember,
     registry::{Call, Entry, INTERNAL, OPERATIONS},
     store::Tenant,
 };
@@ -47,8 +48,17 @@ fn body(entry: &Entry) -> Value {
 }
 
 /// The input of an operation that only the dashboard has, naming what is of the stage's own organization.
-fn input(entry: &Entry, refund: &str, log: &str) -> Value {
+async fn input(stage: &Stage, entry: &Entry, refund: &str, log: &str) -> Value {
+    let address = || format!("{}@acme.example", stage.app.env.new_user_id());
     match entry.name {
+        "invite_member" => json!({ "email": address(), "role": "member" }),
+        "revoke_invitation" => {
+            let asked = json!({ "email": address(), "role": "member" });
+            let invited = stage.ask::<InviteMember>(&stage.member(Role::Owner).await, asked).await.unwrap();
+            json!({ "id": invited.invitation.id })
+        }
+        "change_role" => json!({ "id": new_member(stage).await, "role": "admin" }),
+        "remove_member" => json!({ "id": new_member(stage).await }),
         "search_refunds" => json!({ "query": refund }),
         "read_refunds" => json!({ "ids": [refund] }),
         "look_at_refund" => json!({ "id": refund }),
@@ -58,12 +68,17 @@ fn input(entry: &Entry, refund: &str, log: &str) -> Value {
     }
 }
 
+/// The id of a new member of the stage's organization.
+async fn new_member(stage: &Stage) -> UserId {
+    stage.member(Role::Member).await.user().unwrap().0
+}
+
 /// Asks for an operation as a page does.
 async fn ask(stage: &Stage, entry: &'static Entry, caller: &Caller, input: Value) -> Result<Value, Error> {
     let admitted = entry.admit(&stage.app, caller.clone()).map_err(|refused| refused.error)?;
     let request_id = stage.app.env.new_request_id();
     let call = Call { admitted, request_id, idempotency_key: None, path: "/page".to_owned(), input };
-    entry.call(Arc::clone(&stage.app), call).await.map(|answer| answer.output)
+    entry.call(Arc::clone(&stage.app), call).await.map(|answer| serde_json::from_str(answer.output.get()).unwrap())
 }
 
 /// The newest call in the log, once it is written.
@@ -208,11 +223,11 @@ async fn what_only_the_dashboard_has_is_for_people_of_the_role_it_needs() {
     for entry in INTERNAL {
         assert!(entry.internal && entry.path.is_empty(), "{} has a route", entry.name);
         assert!(entry.scope <= entry.role.scope(), "{}: nobody of the role {} may do it", entry.name, entry.role);
-        let input = || input(entry, &refund, &log);
-        let refused = ask(&stage, entry, &key, input()).await.unwrap_err();
+        let refused = ask(&stage, entry, &key, input(&stage, entry, &refund, &log).await).await.unwrap_err();
         assert_eq!(refused.code().as_str(), "unauthorized", "{}", entry.name);
         for role in [Role::Member, Role::Admin, Role::Owner] {
-            let answer = ask(&stage, entry, &member_of(tenant, role), input()).await;
+            let input = input(&stage, entry, &refund, &log).await;
+            let answer = ask(&stage, entry, &stage.member(role).await, input).await;
             if role < entry.role {
                 let error = answer.unwrap_err();
                 assert_eq!(error.code().as_str(), "unauthorized", "{} as {role}", entry.name);
@@ -229,10 +244,11 @@ async fn what_only_the_dashboard_has_shows_nothing_of_others() {
     let Cast { stage, refund, .. } = cast().await;
     let (own, log) = (stage.tenant().await, a_log_entry(&stage).await);
     let live = Tenant { environment: Environment::Live, ..own };
-    let other = Tenant { organization_id: stage.app.env.new_organization_id(), ..own };
+    let other = stage.tenant_of(&stage.other_organization().await).await;
     for entry in INTERNAL {
         for (tenant, sees) in [(own, true), (live, false), (other, false)] {
-            let answer = ask(&stage, entry, &member_of(tenant, Role::Owner), input(entry, &refund, &log)).await;
+            let input = input(&stage, entry, &refund, &log).await;
+            let answer = ask(&stage, entry, &member_of(tenant, Role::Owner), input).await;
             let text = answer.map_or_else(|error| error.code().to_string(), |answer| answer.to_string());
             let named = text.contains(&refund) || text.contains(&log);
             let shows_one = [
@@ -254,7 +270,7 @@ async fn what_only_the_dashboard_has_names_an_unknown_field() {
     let Cast { stage, refund, .. } = cast().await;
     let (owner, log) = (stage.member(Role::Owner).await, a_log_entry(&stage).await);
     for entry in INTERNAL {
-        let mut input = input(entry, &refund, &log);
+        let mut input = input(&stage, entry, &refund, &log).await;
         input["surprise"] = json!(1);
         let error = ask(&stage, entry, &owner, input).await.unwrap_err();
         assert_eq!(error.body(stage.app.env.new_request_id()).field.as_deref(), Some("surprise"), "{}", entry.name);

@@ -161,7 +161,7 @@ fn typed_currency(text: &str) -> Result<Currency, Error> {
 }
 
 async fn remove_limit(Posted { viewer, form }: Posted) -> Shown {
-    let currency = typed_currency(form.get("currency"))?;
+    let currency = typed_currency(form.get("remove"))?;
     viewer.ask::<UpdateOrganization>(json!({ "memberLimits": { currency.as_str(): 0 } })).await?;
     page::to("/settings/organization?notice=removed")
 }

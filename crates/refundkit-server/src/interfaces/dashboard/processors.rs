@@ -54,8 +54,8 @@ struct ProcessorsPage<'a> {
     stripe: Option<Stripe>,
     news: News,
     forms: Forms,
-    /// Where Stripe is, when it is not Stripe itself.
-    sandbox: Option<String>,
+    /// Where Stripe is, when it is not Stripe itself, and the key that the sandbox of `refundkit dev` knows.
+    sandbox: Option<(String, &'static str)>,
 }
 
 /// The forms of the page: as they were left, or as they were typed and refused.
@@ -153,11 +153,6 @@ impl ProcessorsPage<'_> {
     fn dashboard(&self) -> &'static str {
         if self.frame.is_live() { "https://dashboard.stripe.com" } else { "https://dashboard.stripe.com/test" }
     }
-
-    /// The key that the sandbox of `refundkit dev` knows.
-    fn sandbox_key(&self) -> &'static str {
-        refundkit_sandbox::DEV_SECRET_KEY
-    }
 }
 
 /// The newest notifications.
@@ -232,7 +227,7 @@ fn page_of<'a>(
     forms: Forms,
 ) -> ProcessorsPage<'a> {
     let base = &viewer.app.stripe_api_base;
-    let sandbox = (base.trim_end_matches('/') != API_BASE).then(|| base.clone());
+    let sandbox = (base.trim_end_matches('/') != API_BASE).then(|| (base.clone(), refundkit_sandbox::DEV_SECRET_KEY));
     let frame = Frame { title: "Processors", section: Section::Processors, viewer };
     ProcessorsPage { frame, notice, stripe, news, forms, sandbox }
 }

@@ -45,7 +45,8 @@ struct Live {
 pub(super) fn fragments(viewer: Option<Viewer>, look: Look) -> Response {
     let live = viewer.and_then(|viewer| {
         let place = std::sync::Arc::clone(&viewer.app.live_places).try_acquire_owned().ok()?;
-        Some(Live { viewer, look, sent: None, until: Instant::now() + limits::LIVE_STREAM_MAX, _place: place })
+        let until = Instant::now() + limits::LIVE_STREAM_MAX;
+        Some(Box::new(Live { viewer, look, sent: None, until, _place: place }))
     });
     let events = stream::unfold(Next::Look(live), |next| async {
         match next {
@@ -60,12 +61,12 @@ pub(super) fn fragments(viewer: Option<Viewer>, look: Look) -> Response {
 
 /// What a stream does next: it looks (with nobody to look for, it says that it ended), or it is over.
 enum Next {
-    Look(Option<Live>),
+    Look(Option<Box<Live>>),
     Nothing,
 }
 
 /// Waits for news. None when the server is to end: the page comes back to the next one.
-async fn next_event(mut live: Live) -> Option<(Result<Event, Infallible>, Next)> {
+async fn next_event(mut live: Box<Live>) -> Option<(Result<Event, Infallible>, Next)> {
     loop {
         if live.sent.is_some() {
             tokio::select! {

@@ -40,7 +40,7 @@ use crate::{
     error::Error,
     interfaces::{auth, input, request_log::Record, rest},
     limits,
-    registry::{Call, Entry},
+    registry::{Answer, Call, Entry},
 };
 
 /// Where the door is.
@@ -221,7 +221,7 @@ impl Backend for Here {
         }
         let path = parts.uri.path().to_owned();
         let refused = |caller: &Caller, error: Error| {
-            let result = Err(error.told_to(caller.through));
+            let result: Result<Answer<Value>, Error> = Err(error.told_to(caller.through));
             Record::without_input(entry, caller, request_id, &path).end(&self.0, &result);
             result.map(|answer| answer.output).map_err(|error| failed(&error, request_id))
         };
@@ -240,7 +240,8 @@ impl Backend for Here {
         let call =
             Call { admitted, request_id, idempotency_key: ask.idempotency_key, path: path.clone(), input: ask.input };
         let answer = entry.call(Arc::clone(&self.0), call).await;
-        answer.map(|answer| answer.output).map_err(|error| failed(&error, request_id).in_words_of(tool))
+        let output = answer.and_then(|answer| serde_json::from_str(answer.output.get()).map_err(Error::internal));
+        output.map_err(|error| failed(&error, request_id).in_words_of(tool))
     }
 }
 

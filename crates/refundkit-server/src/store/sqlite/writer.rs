@@ -2,17 +2,24 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use rusqlite::hooks::Action;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Handle;
 use crate::{
     limits,
-    store::{Connection, StoreError},
+    store::{
+        Connection, StoreError,
+        memory::{COUNTED_TABLES, Changes},
+    },
 };
 
 /// A unit of work, its types forgotten: it runs, and says how to tell its caller once the group is durable.
@@ -25,7 +32,11 @@ struct Ran {
 }
 
 #[derive(Clone)]
-pub(in crate::store) struct Writer(Arc<Mutex<Option<Running>>>);
+pub(in crate::store) struct Writer {
+    running: Arc<Mutex<Option<Running>>>,
+    /// Grows before anybody hears that an API key or a connection was changed.
+    pub(in crate::store) changes: Changes,
+}
 
 struct Running {
     queue: mpsc::Sender<Unit>,
@@ -33,14 +44,16 @@ struct Running {
 }
 
 impl Writer {
-    pub(super) fn start(handle: Handle) -> Self {
+    pub(super) fn start(mut handle: Handle) -> Result<Self, StoreError> {
         let (queue, units) = mpsc::channel(limits::WRITES_QUEUED_MAX);
         let (finished, done) = oneshot::channel();
+        let changes = Changes::default();
+        let counting = Counting::start(&mut handle.sqlite, changes.clone())?;
         thread::spawn(move || {
-            write_groups(Connection::Sqlite(handle), units);
+            write_groups(Connection::Sqlite(handle), units, &counting);
             let _ = finished.send(());
         });
-        Self(Arc::new(Mutex::new(Some(Running { queue, done }))))
+        Ok(Self { running: Arc::new(Mutex::new(Some(Running { queue, done }))), changes })
     }
 
     pub(in crate::store) async fn run<T, E, F>(&self, unit: F) -> Result<T, E>
@@ -66,7 +79,7 @@ impl Writer {
             Ran { keep, answer }
         });
         {
-            let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = &running.as_ref().ok_or(StoreError::Closed)?.queue;
             queue.try_send(unit).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => StoreError::Full,
@@ -78,7 +91,7 @@ impl Writer {
 
     /// Lets what is queued finish, and waits for it.
     pub(super) async fn close(&self) {
-        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Running { queue, done }) = running {
             drop(queue);
             let _ = done.await;
@@ -86,7 +99,34 @@ impl Writer {
     }
 }
 
-fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>) {
+/// Counts the groups that changed what may be remembered.
+struct Counting {
+    /// A row of such a table was written since the last commit.
+    touched: Arc<AtomicBool>,
+    changes: Changes,
+}
+
+impl Counting {
+    fn start(sqlite: &mut rusqlite::Connection, changes: Changes) -> Result<Self, StoreError> {
+        let touched = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&touched);
+        sqlite.update_hook(Some(move |_: Action, _: &str, table: &str, _: i64| {
+            if COUNTED_TABLES.contains(&table) {
+                noted.store(true, Ordering::Relaxed);
+            }
+        }))?;
+        Ok(Self { touched, changes })
+    }
+
+    /// A group is over. A commit that failed may have succeeded, so that its changes count too.
+    fn group_is_over(&self) {
+        if self.touched.swap(false, Ordering::Relaxed) {
+            self.changes.count();
+        }
+    }
+}
+
+fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>, counting: &Counting) {
     let mut group = Vec::with_capacity(limits::WRITES_GROUPED_MAX);
     while units.blocking_recv_many(&mut group, limits::WRITES_GROUPED_MAX) > 0 {
         let mut waiting = group.drain(..);
@@ -98,6 +138,7 @@ fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>) {
                 // The transaction may or may not still be open; either way nothing of the group stands.
                 let _ = sqlite(&connection).map(|sqlite| sqlite.execute_batch("ROLLBACK"));
             }
+            counting.group_is_over();
             let message = committed.err().map(|error| error.to_string());
             for unit in ran {
                 (unit.answer)(message.clone().map_or(Ok(()), |message| Err(StoreError::Commit(message))));
@@ -166,7 +207,7 @@ mod tests {
     async fn behind_a_transaction_that_the_database_ended_nothing_is_written_that_is_not_told() {
         let database = rusqlite::Connection::open_in_memory().unwrap();
         database.execute_batch("CREATE TABLE written (unit INTEGER)").unwrap();
-        let writer = Writer::start(Handle::new(database, Kind::Writer));
+        let writer = Writer::start(Handle::new(database, Kind::Writer)).unwrap();
         // While the first is under way, the other two become a group.
         let (begun, begins) = oneshot::channel();
         let (go_on, waits) = std::sync::mpsc::channel();
@@ -199,5 +240,32 @@ mod tests {
             Box::pin(async { count })
         });
         assert_eq!(count.await.unwrap(), i64::from(third.is_ok()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_changed_a_key_or_a_connection_finds_it_counted() {
+        let mut database = rusqlite::Connection::open_in_memory().unwrap();
+        crate::store::sqlite::migrations::run(&mut database).unwrap();
+        let writer = Writer::start(Handle::new(database, Kind::Writer)).unwrap();
+        let write = async |sql: &'static str| {
+            let before = writer.changes.now();
+            let unit = writer.run::<(), StoreError, _>(move |connection| {
+                let ran = run(connection, sql);
+                Box::pin(async { ran })
+            });
+            unit.await.unwrap();
+            writer.changes.now() != before
+        };
+        for sql in [
+            "INSERT INTO organizations VALUES ('org', 'name', 1)",
+            "INSERT INTO api_keys VALUES ('key', 'org', 'test', 'read', 'name', 'prefix', 'hash', 1, NULL, NULL)",
+            "UPDATE api_keys SET revoked_at = 2 WHERE id = 'key'",
+            "INSERT INTO connections (id, organization_id, environment, processor, status, sealed_secret_key, secret_key_hint,
+                created_at, updated_at) VALUES ('conn', 'org', 'test', 'stripe', 'active', x'00', 'hint', 1, 1)",
+            "UPDATE connections SET status = 'disconnected' WHERE id = 'conn'",
+        ] {
+            assert!(write(sql).await, "{sql}");
+        }
+        assert!(!write("INSERT INTO idempotency_keys VALUES ('org', 'test', 'key', 'op', 'print', 'id', 1)").await);
     }
 }

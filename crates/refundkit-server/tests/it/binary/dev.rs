@@ -47,6 +47,20 @@ impl Dev {
         [("REFUNDKIT_BASE_URL", &self.url), ("REFUNDKIT_API_KEY", &self.key)]
     }
 
+    /// The password of the dashboard's owner.
+    pub(super) fn password(&self) -> &str {
+        between(&self.welcome, "(owner@localhost, password ", ")")
+    }
+
+    /// Where the owner gets to who signs in with this password.
+    async fn sign_in(&self, password: &str) -> u16 {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("email", "owner@localhost"), ("password", password)])
+            .finish();
+        let request = http().post(format!("{}/login", self.url)).body(form).header("sec-fetch-site", "same-origin");
+        request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap().status().as_u16()
+    }
+
     pub(super) async fn get(&self, path: &str) -> Value {
         let answer = http().get(format!("{}{path}", self.url)).bearer_auth(&self.key).send().await.unwrap();
         answer.json().await.unwrap()
@@ -71,6 +85,7 @@ async fn the_first_minute_shows_a_refund_from_end_to_end_and_serves() {
     assert!(created.is_some() && created < completed, "{timeline}");
     for told in [
         &*format!("42.00 USD of {FIRST_CHARGE}: completed"),
+        &*format!("Dashboard       {}   (owner@localhost, password ", dev.url),
         &*format!("Server          {}", dev.url),
         &*format!("Reference       {}/docs", dev.url),
         DEV_SECRET_KEY,
@@ -115,6 +130,7 @@ async fn the_second_start_finds_data_and_keys_and_makes_no_new_refund() {
     // Other ports, as after a reboot: the saved connection goes to the sandbox of this start.
     let second = Dev::start(folder.path());
     assert_eq!((&second.key, refund_of(&second)), (&key, refund));
+    assert_eq!(second.password(), first.password());
     assert!(second.welcome.contains("The refund that an earlier start made:"), "{}", second.welcome);
     assert!(second.welcome.contains("refund.created") && second.welcome.contains("refund.completed"));
     assert_eq!(refunds_at_stripe(&second.sandbox, FIRST_CHARGE).await.len(), 1);
@@ -175,7 +191,7 @@ async fn everything_it_keeps_is_for_its_owner_only() {
     let dev = Dev::start(folder.path());
     let data = folder.path().join(DATA_FOLDER);
     assert_eq!(mode(&data), 0o700);
-    for name in ["refundkit.db", "master.key", "dev-key", "sandbox.json"] {
+    for name in ["refundkit.db", "master.key", "dev-key", "dev-password", "sandbox.json"] {
         assert!(data.join(name).is_file(), "{name}");
     }
     for entry in fs::read_dir(&data).unwrap() {
@@ -184,7 +200,7 @@ async fn everything_it_keeps_is_for_its_owner_only() {
         // The database holds keys hashed or sealed, whoever reads it.
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("refundkit.db")) {
             let bytes = fs::read(&path).unwrap();
-            for secret in [dev.key.as_bytes(), DEV_SECRET_KEY.as_bytes()] {
+            for secret in [dev.key.as_bytes(), dev.password().as_bytes(), DEV_SECRET_KEY.as_bytes()] {
                 assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
             }
         }
@@ -281,4 +297,20 @@ async fn a_lost_key_file_is_made_anew_and_the_old_key_stays_good() {
         let me = http().get(format!("{}/v1/me", second.url)).bearer_auth(key).send().await.unwrap();
         assert_eq!(me.status(), 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboards_password_is_kept_and_a_folder_from_before_gets_one() {
+    let folder = TempDir::new().unwrap();
+    let mut first = Dev::start(folder.path());
+    assert_eq!(first.sign_in(first.password()).await, 200, "the page behind the log-in");
+    assert_eq!(first.sign_in("not the password").await, 403);
+    first.program.signal("TERM");
+    assert_eq!(first.program.ended().code(), Some(0));
+    let path = folder.path().join(DATA_FOLDER).join("dev-password");
+    fs::remove_file(&path).unwrap();
+    let second = Dev::start(folder.path());
+    assert_ne!(second.password(), first.password());
+    assert_eq!((mode(&path), fs::read_to_string(&path).unwrap().trim()), (0o600, second.password()));
+    assert_eq!((second.sign_in(first.password()).await, second.sign_in(second.password()).await), (403, 200));
 }

@@ -239,7 +239,7 @@ fn the_ways_back_in_need_a_database_and_people_who_are_in_it() {
 async fn a_new_password_ends_the_old_one_and_the_sessions_it_began() {
     let stage = Stage::new().await;
     let (email, old, new) = ("owner@acme.example", "correct horse battery", "staple battery horse");
-    let here = std::net::IpAddr::from([127, 0, 0, 1]);
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
     let sign_in = async |password: &str| accounts::sign_in(&stage.app, email, SecretString::from(password), here).await;
     let signed_in =
         async |token: &SecretString| accounts::session(&stage.app, token.expose_secret()).await.unwrap().is_some();

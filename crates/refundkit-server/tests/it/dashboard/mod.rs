@@ -1,6 +1,10 @@
 //! The dashboard as a browser meets it: forms in, pages out.
 
 mod browser;
+mod limits;
 mod live;
+mod people;
 mod refunds;
+mod sessions;
 mod settings;
+mod visitor;

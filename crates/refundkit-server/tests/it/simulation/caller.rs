@@ -61,7 +61,8 @@ async fn call(app: &Arc<App>, tenant: Tenant, name: &str, key: Option<&str>, inp
     let request_id: RequestId = app.env.new_request_id();
     let call =
         Call { admitted, request_id, idempotency_key: key.map(str::to_owned), path: entry.path.to_owned(), input };
-    entry.call(Arc::clone(app), call).await.map(|answer| answer.output)
+    let answer = entry.call(Arc::clone(app), call).await?;
+    Ok(serde_json::from_str(answer.output.get()).unwrap())
 }
 
 /// Asks until there is an answer that ends it.

@@ -363,7 +363,12 @@ impl Stage {
 
     /// The tenant of the admin key.
     pub(crate) async fn tenant(&self) -> Tenant {
-        let me = self.get("/v1/me").await;
+        self.tenant_of(&self.admin_key).await
+    }
+
+    /// The tenant of a key of the test environment.
+    pub(crate) async fn tenant_of(&self, key: &str) -> Tenant {
+        let me = send(self.request(Method::GET, "/v1/me", key)).await;
         let organization_id = me.data(200)["organizationId"].as_str().unwrap().parse().unwrap();
         Tenant { organization_id, environment: Environment::Test }
     }

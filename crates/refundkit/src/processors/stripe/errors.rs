@@ -230,12 +230,12 @@ pub fn permission_label(permission: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether Stripe refused for lack of a permission, and which one where it says so.
-pub(super) fn missing_permission(reply: &Reply) -> Option<Option<String>> {
+/// The permission for lack of which Stripe refused: the one it names, else the one that was `asked` for.
+pub(super) fn missing_permission(reply: &Reply, asked: &str) -> Option<String> {
     match reply {
         Reply::Answered(answer) if answer.status == 403 => {
             let message = error_object(answer)?.message.unwrap_or_default();
-            Some(named_permission(&message).map(word))
+            Some(named_permission(&message).map_or_else(|| asked.to_owned(), word))
         }
         _ => None,
     }

@@ -4,8 +4,10 @@
 
 use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
+use reqwest::header::{CONTENT_TYPE, HeaderName};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
+use url::Url;
 
 use crate::processors::{
     ambient,
@@ -17,6 +19,10 @@ use crate::processors::{
         retry::{self, Proof},
     },
 };
+
+const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
+const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The largest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -46,15 +52,17 @@ pub(super) struct Wire {
     /// What carries requests in place of the network.
     pub(super) carrier: Option<Arc<dyn Carrier>>,
     pub(super) key: StripeKey,
-    /// Without a slash at its end.
-    pub(super) api_base: String,
+    pub(super) api_base: Url,
     pub(super) timeouts: Timeouts,
     pub(super) retries_max: u32,
 }
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("key", &self.key).field("api_base", &self.api_base).finish_non_exhaustive()
+        f.debug_struct("Wire")
+            .field("key", &self.key)
+            .field("api_base", &self.api_base.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,18 +174,17 @@ impl Wire {
     fn built(&self, request: &Request) -> reqwest::RequestBuilder {
         let mut builder = self
             .client
-            .request(request.method.clone(), format!("{}{}", self.api_base, request.target))
+            .request(request.method.clone(), url(&self.api_base, &request.target))
             .bearer_auth(self.key.expose())
-            .header("Stripe-Version", &request.api_version);
+            .header(STRIPE_VERSION, &request.api_version);
         if let Some(account) = &request.account {
-            builder = builder.header("Stripe-Account", account);
+            builder = builder.header(STRIPE_ACCOUNT, account);
         }
         if let Some(key) = &request.idempotency_key {
-            builder = builder.header("Idempotency-Key", key);
+            builder = builder.header(IDEMPOTENCY_KEY, key);
         }
         if let Some(body) = &request.body {
-            builder =
-                builder.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone());
+            builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone());
         }
         builder
     }
@@ -190,6 +197,18 @@ impl Wire {
         };
         Reply::NoAnswer { message, status, request_id }
     }
+}
+
+/// Where a request goes. Only its path and query are parsed anew: the address of Stripe is the same every time.
+fn url(api_base: &Url, target: &str) -> Url {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let mut url = api_base.clone();
+    match api_base.path().trim_end_matches('/') {
+        "" => url.set_path(path),
+        base => url.set_path(&format!("{base}{path}")),
+    }
+    url.set_query(query);
+    url
 }
 
 fn silence(limit: Duration) -> String {
@@ -208,4 +227,26 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = Some(inner);
     }
     cause.map_or_else(|| "the request could not be built".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_goes_where_its_address_and_target_together_say() {
+        for base in
+            ["https://api.stripe.com", "https://api.stripe.com/", "http://127.0.0.1:9/stripe", "http://[::1]:9/a/b/"]
+        {
+            for target in [
+                "/v1/refunds",
+                "/v1/charges/ch_1?expand%5B%5D=refunds",
+                "/v1/refunds/re%2F1/cancel",
+                "/v1/refunds?limit=1",
+            ] {
+                let whole = format!("{}{target}", base.trim_end_matches('/'));
+                assert_eq!(url(&Url::parse(base).unwrap(), target), Url::parse(&whole).unwrap());
+            }
+        }
+    }
 }

@@ -127,9 +127,8 @@ impl StripeProcessor {
             (Request::touch_no_refund(account), errors::WRITE_REFUNDS),
             (Request::one_payment_intent(account), errors::READ_PAYMENT_INTENTS),
         ] {
-            if let Some(named) = errors::missing_permission(&self.wire.exchange_once(&request).await.reply) {
-                missing.push(named.unwrap_or_else(|| permission.to_owned()));
-            }
+            let exchange = self.wire.exchange_once(&request).await;
+            missing.extend(errors::missing_permission(&exchange.reply, permission));
         }
         missing
     }
@@ -235,7 +234,7 @@ impl PaymentProcessor for StripeProcessor {
         self.list_refunds(&RefundQuery { limit: 1, ..RefundQuery::default() }).await?;
         // Restricted keys may seldom read the account: what they refund with is proven all the same.
         let request = Request::own_account(self.connect.account.as_deref());
-        let account = read_reply(&self.wire.exchange_once(&request).await, |answer| answer.json::<AccountBody>());
+        let account = read_reply(&self.wire.exchange_once(&request).await, Answer::json::<AccountBody>);
         let AccountBody { id, settings } = account.unwrap_or_default();
         let missing_permissions =
             if self.wire.key.is_restricted() { self.missing_permissions().await } else { Vec::new() };
@@ -251,7 +250,7 @@ impl fmt::Debug for StripeProcessor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StripeProcessor")
             .field("key", &self.wire.key)
-            .field("api_base", &self.wire.api_base)
+            .field("api_base", &self.wire.api_base.as_str())
             .field("connect", &self.connect)
             .finish_non_exhaustive()
     }
@@ -378,7 +377,7 @@ impl StripeProcessorBuilder {
             client: http::client(&timeouts)?,
             carrier: self.carrier,
             key,
-            api_base: api_base.as_str().trim_end_matches('/').to_owned(),
+            api_base,
             timeouts,
             retries_max: self.retries_max,
         };

@@ -1,0 +1,151 @@
+//! Somebody at a browser: an address, a password, a cookie, and what is read on a page.
+
+use refundkit_server::{
+    accounts,
+    caller::Role,
+    store::{StoreError, users, users::User},
+};
+use reqwest::{Client, RequestBuilder, redirect::Policy};
+use secrecy::SecretString;
+
+use crate::support::Stage;
+
+/// The owner of every stage.
+pub(super) const OWNER: (&str, &str) = ("owner@acme.example", "correct horse battery");
+
+/// Somebody at a browser.
+pub(super) struct Visitor<'a> {
+    stage: &'a Stage,
+    http: Client,
+    cookie: Option<String>,
+}
+
+/// A page as it arrived.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) text: String,
+    pub(super) location: Option<String>,
+    pub(super) cookie: Option<String>,
+}
+
+impl Page {
+    /// Holds that the page has this status and these words.
+    #[track_caller]
+    pub(super) fn has(&self, status: u16, words: &[&str]) -> &Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        for words in words {
+            assert!(self.text.contains(words), "no '{words}' in {}", self.text);
+        }
+        self
+    }
+
+    /// The words that stand beside a field.
+    #[track_caller]
+    pub(super) fn wrong(&self, field: &str) -> &str {
+        self.between(&format!("id=\"{field}-wrong\">"), "</p>")
+    }
+
+    #[track_caller]
+    pub(super) fn between(&self, begin: &str, end: &str) -> &str {
+        let (_, after) = self.text.split_once(begin).unwrap_or_else(|| panic!("no {begin}: {}", self.text));
+        after.split(end).next().unwrap()
+    }
+
+    /// Holds that this leads on to an address.
+    #[track_caller]
+    pub(super) fn leads_to(&self, address: &str) {
+        assert_eq!((self.status, self.location.as_deref()), (303, Some(address)), "{}", self.text);
+    }
+}
+
+/// The address of a new member of this role. The stage's first owner has the plain one.
+fn address(role: Role) -> String {
+    let second = if role == Role::Owner { ".2" } else { "" };
+    format!("{role}{second}@acme.example")
+}
+
+impl<'a> Visitor<'a> {
+    /// Somebody whom nobody knows.
+    pub(super) fn stranger(stage: &'a Stage) -> Self {
+        Self { stage, http: Client::builder().redirect(Policy::none()).build().unwrap(), cookie: None }
+    }
+
+    /// Somebody who signed in.
+    pub(super) async fn signed_in(stage: &'a Stage, (email, password): (&str, &str)) -> Self {
+        let mut visitor = Self::stranger(stage);
+        visitor.sign_in(email, password).await.leads_to("/");
+        visitor
+    }
+
+    /// A new member of the stage's organization, who signed in.
+    pub(super) async fn of_role(stage: &'a Stage, role: Role) -> Self {
+        let (email, password) = (address(role), "a password of twenty");
+        let hash = accounts::hash_password(SecretString::from(password)).await.unwrap();
+        let user = User {
+            id: stage.app.env.new_user_id(),
+            organization_id: stage.tenant().await.organization_id,
+            email: email.clone(),
+            role,
+            created_at: stage.app.env.now(),
+            signed_in_at: None,
+        };
+        let insert = stage.app.store.write::<_, StoreError, _>(move |connection| {
+            Box::pin(async move { users::insert(connection, &user, &hash).await })
+        });
+        insert.await.unwrap();
+        Self::signed_in(stage, (&email, password)).await
+    }
+
+    /// The same person at another browser, without a cookie.
+    pub(super) fn elsewhere(&self) -> Self {
+        Self::stranger(self.stage)
+    }
+
+    pub(super) async fn send(&self, request: RequestBuilder) -> Page {
+        let request = match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (location, cookie) = (header("location"), header("set-cookie"));
+        Page { status: answer.status().as_u16(), location, cookie, text: answer.text().await.unwrap() }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Page {
+        self.send(self.http.get(format!("{}{path}", self.stage.url))).await
+    }
+
+    /// A form as it is sent, without what browsers say of where it was made.
+    pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.http.post(format!("{}{path}", self.stage.url)).body(form);
+        request.header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    /// Sends a form of a page of the test environment.
+    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let fields = [&[("environment", "test")], fields].concat();
+        self.send(self.form(path, &fields).header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// Signs in, and keeps the cookie.
+    pub(super) async fn sign_in(&mut self, email: &str, password: &str) -> Page {
+        let page = self.post("/login", &[("email", email), ("password", password)]).await;
+        self.keep(&page);
+        page
+    }
+
+    /// Keeps the cookie of an answer, as a browser does.
+    pub(super) fn keep(&mut self, page: &Page) {
+        if let Some(cookie) = &page.cookie {
+            self.cookie = cookie.split(';').next().map(str::to_owned);
+        }
+    }
+
+    /// Holds that this browser is signed in, or is not.
+    pub(super) async fn is_signed_in(&self) -> bool {
+        self.get("/settings/account").await.status == 200
+    }
+}
