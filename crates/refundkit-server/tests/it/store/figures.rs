@@ -48,7 +48,6 @@ fn refund(tenant: Tenant, number: u32) -> StoredRefund {
         transaction_id: "ch_1".parse().unwrap(),
         external_transaction_id: "ch_1".to_owned(),
         payment_intent: None,
-        user_id: None,
         amount: Amount::new(i64::from(number) + 1).unwrap(),
         currency,
         reason: RefundReason::Other,
