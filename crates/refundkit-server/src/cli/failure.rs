@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use clap::error::ErrorKind;
 use refundkit::{Error, ErrorCode, ProcessorErrorDetail, RefundId};
 use serde::Serialize;
 use serde_json::json;
@@ -50,20 +51,20 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
 /// The parser's paragraphs as an error: what is wrong first, and what to do is its tip or else the line as it should be.
 fn usage(error: &clap::Error) -> Error {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return mistyped("A command is missing.", Some("See what there is with `--help`.".to_owned()));
+    let see_help = || "See what there is with `--help`.".to_owned();
+    if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        return mistyped("A command is missing.", see_help());
     }
     let rendered = error.render().to_string();
     let (said, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
     let message = one_line(said.strip_prefix("error: ").unwrap_or(said));
     let paragraph = |begins: &str| rest.split("\n\n").map(one_line).find(|paragraph| paragraph.starts_with(begins));
-    let hint = paragraph("tip: ").or_else(|| paragraph("Usage: "));
-    mistyped(message, hint)
+    mistyped(message, paragraph("tip: ").or_else(|| paragraph("Usage: ")).unwrap_or_else(see_help))
 }
 
-fn mistyped(message: impl Into<String>, hint: Option<String>) -> Error {
+fn mistyped(message: impl Into<String>, hint: String) -> Error {
     let mut error = Error::new(ErrorCode::ValidationError, message);
-    error.hint = hint;
+    error.hint = Some(hint);
     error
 }
 

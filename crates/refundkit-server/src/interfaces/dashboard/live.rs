@@ -72,10 +72,7 @@ fn as_shown(refund: &Refund) -> String {
 
 /// `GET /refunds/live?ids=…`.
 pub(super) async fn rows(viewer: Result<Viewer, Problem>) -> Shown {
-    let viewer = match here(viewer)? {
-        Some(viewer) => viewer,
-        None => return Ok(said(ended())),
-    };
+    let Some(viewer) = here(viewer)? else { return Ok(said(ended())) };
     let ids = query(&viewer).get("ids").to_owned();
     let seen = ids.split(',').map(read_shown).collect::<Option<Vec<_>>>();
     let seen = seen.filter(|seen| seen.len() <= crate::operations::refunds::REFUND_IDS_MAX);
@@ -85,10 +82,7 @@ pub(super) async fn rows(viewer: Result<Viewer, Problem>) -> Shown {
 
 /// `GET /refunds/{id}/live?since=…`.
 pub(super) async fn whole(viewer: Result<Viewer, Problem>, Path(id): Path<String>) -> Shown {
-    let viewer = match here(viewer)? {
-        Some(viewer) => viewer,
-        None => return Ok(said(ended())),
-    };
+    let Some(viewer) = here(viewer)? else { return Ok(said(ended())) };
     let seen = id.parse().ok().zip(query(&viewer).get("since").parse().ok());
     let seen = seen.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("No such refund: '{id}'")))?;
     Ok(begin(viewer, Shows::Whole, vec![seen]))

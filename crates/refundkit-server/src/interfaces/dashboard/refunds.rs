@@ -1,7 +1,7 @@
 //! `/refunds`: every refund, searched and filtered, a page at a time.
 
 use askama::Template;
-use refundkit::{Refund, RefundStatus, operations::ListProcessors};
+use refundkit::{ConnectionStatus, Refund, RefundStatus, operations::ListProcessors};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{error::Error, limits, operations::SearchRefunds};
 
 #[derive(Template)]
 #[template(path = "refunds.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own that the template asks")]
 struct RefundsPage<'a> {
     frame: Frame<'a>,
     entered: Entered,
@@ -127,16 +128,17 @@ async fn find(viewer: &Viewer, filters: &Filters) -> Result<Found, Error> {
 }
 
 async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
-    Ok(!viewer.ask::<ListProcessors>(json!(Map::new())).await?.data.is_empty())
+    let connections = viewer.ask::<ListProcessors>(json!(Map::new())).await?.data;
+    Ok(connections.iter().any(|connection| connection.status != ConnectionStatus::Disconnected))
 }
 
-fn page_of<'a>(
-    viewer: &'a Viewer,
+fn page_of(
+    viewer: &Viewer,
     filters: Filters,
     found: Found,
     error: Option<Error>,
     is_connected: bool,
-) -> RefundsPage<'a> {
+) -> RefundsPage<'_> {
     RefundsPage {
         frame: Frame { title: "Refunds", section: Section::Refunds, viewer },
         is_searched: filters.is_any(),
