@@ -176,13 +176,10 @@ async fn each_interface_says_what_to_do_next_in_its_own_words() {
         let mut agent = Agent::new(&stage, way).await;
         let again = json!({ "transactionId": "ch_1SandboxFirstRefund", "amount": 100, "reason": "other" });
         let told = agent.call(PROCESS, again).await.failed("refund_already_processed")["hint"].clone();
-        assert!(
-            told.as_str().unwrap().ends_with("give `allowDuplicate` true and an `idempotencyKey` of your own."),
-            "{told}"
-        );
+        assert!(told.as_str().unwrap().ends_with("send `allowDuplicate: true`."), "as programs are told: {told}");
         let much = json!({ "transactionId": "ch_1SandboxPartlyRefunded", "amount": 7001, "reason": "other" });
         let told = agent.call(PROCESS, much).await.failed("processor_error")["hint"].clone();
-        assert_eq!(told, "Give an `amount` of at most 7000: that is all that is left.");
+        assert_eq!(told, "Ask for at most 7000.");
     }
 }
 
