@@ -10,9 +10,10 @@ use axum::{
 };
 use refundkit::ErrorCode;
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::{page::Problem, viewer::Viewer};
-use crate::{app::App, error::Error};
+use crate::{app::App, error::Error, limits};
 
 /// What a person filled in, by field.
 #[derive(Default)]
@@ -67,7 +68,8 @@ impl FromRequest<Arc<App>> for Form {
         if !media_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded")) {
             return Err(Error::new(ErrorCode::UnsupportedMediaType, "This is not a form.").into());
         }
-        let body = Bytes::from_request(request, app).await;
+        let body = timeout(limits::BODY_READ_MAX, Bytes::from_request(request, app)).await;
+        let body = body.map_err(|_| Error::validation("", "The form did not arrive in time. Nothing was done."))?;
         let body = body.map_err(|_| Error::new(ErrorCode::RequestTooLarge, "The form is too large."))?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
@@ -85,9 +87,10 @@ impl FromRequest<Arc<App>> for Posted {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        // The form is read first, and then who sends it: a body that is held back must not keep alive what somebody was meanwhile.
         let (mut parts, body) = request.into_parts();
+        let form = Form::from_request(Request::from_parts(parts.clone(), body), app).await?;
         let viewer = Viewer::from_request_parts(&mut parts, app).await?;
-        let form = Form::from_request(Request::from_parts(parts, body), app).await?;
         let (made_in, shown) = (form.get("environment"), viewer.environment());
         if made_in != shown.as_str() {
             let message = format!(
