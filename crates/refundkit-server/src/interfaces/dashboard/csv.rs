@@ -119,6 +119,8 @@ async fn next(viewer: &Viewer, input: &Value, cursor: String) -> Result<Option<S
 fn line(refund: &Refund) -> String {
     let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let metadata = refund.metadata.as_ref().and_then(|metadata| serde_json::to_string(metadata).ok());
+    // The same JSON, whose texts cannot begin a cell where files are separated by semicolons.
+    let metadata = metadata.map(|json| json.replace(';', "\\u003b"));
     let cells = [
         refund.id.to_string(),
         refund.created_at.to_string(),
@@ -146,12 +148,25 @@ fn line(refund: &Refund) -> String {
 
 /// A cell: quoted where it must be, and never a formula to a spreadsheet, whoever wrote the text.
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if text.contains([',', '"', '\r', '\n']) {
-        format!("\"{guard}{}\"", text.replace('"', "\"\""))
-    } else {
-        format!("{guard}{text}")
+    let text = guarded(text);
+    if text.contains([',', ';', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// The text with an apostrophe before what would make it a formula: at its beginning, and behind each semicolon, at which
+/// spreadsheets of many countries begin a cell, and behind whatever else may begin one there.
+fn guarded(text: &str) -> String {
+    let mut guarded = String::with_capacity(text.len());
+    let mut is_first = true;
+    for character in text.chars() {
+        if is_first && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            guarded.push('\'');
+        }
+        // What stands between a semicolon and the formula may be left out on the way.
+        is_first = matches!(character, ';' | '\t' | '\r' | '\n')
+            || (is_first && !guarded.is_empty() && matches!(character, ' ' | '"'));
+        guarded.push(character);
     }
+    guarded
 }
 
 #[cfg(test)]
@@ -171,6 +186,11 @@ mod tests {
             ("-1", "'-1"),
             ("@x", "'@x"),
             ("\tx", "'\tx"),
+            ("a;b", "\"a;b\""),
+            ("no\n=1", "\"no\n'=1\""),
+            ("no;=1+1", "\"no;'=1+1\""),
+            ("no; @x;-1", "\"no; '@x;'-1\""),
+            ("no;\"+1", "\"no;\"\"'+1\""),
             ("=HYPERLINK(\"http://x\",1)", "\"'=HYPERLINK(\"\"http://x\"\",1)\""),
         ] {
             assert_eq!(cell(text), written);
