@@ -45,6 +45,12 @@ impl Form {
         self.0.contains_key(name)
     }
 
+    /// The same form without its other fields.
+    pub(super) fn with_only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| names.contains(&name.as_str()));
+        self
+    }
+
     /// The same form with something in a field that is empty.
     pub(super) fn or(mut self, name: &str, value: &str) -> Self {
         if self.given(name).is_none() {
@@ -110,8 +116,10 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     let is_ours = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => site == "same-origin",
         (None, Some(origin)) => {
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
-            authority.is_some() && (authority == text("host") || authority == Some(&app.public_url.authority))
+            let (scheme, authority) = origin.split_once("://").unwrap_or_default();
+            // A page without encryption may be anybody's who sits on the way.
+            let is_safe = scheme == "https" || (scheme == "http" && !app.public_url.is_https());
+            is_safe && (Some(authority) == text("host") || authority == app.public_url.authority)
         }
         (None, None) => false,
     };
