@@ -38,7 +38,7 @@ pub use page::problem;
 use crate::{app::App, limits};
 
 /// The routes of the dashboard.
-pub fn router() -> Router<Arc<App>> {
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(overview::show))
         .route("/login", get(sign_in::show).post(sign_in::sign_in))
@@ -62,5 +62,5 @@ pub fn router() -> Router<Arc<App>> {
         .merge(account::routes())
         .merge(invitation::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
-        .layer(middleware::from_fn(page::around))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), page::around))
 }

@@ -1,9 +1,11 @@
 //! What holds for every page: its frame, its headers, and how it looks when something went wrong.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Extension,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
@@ -11,11 +13,14 @@ use axum::{
 use refundkit::{Environment, ErrorCode, RequestId};
 
 use super::{assets, viewer::Viewer};
-use crate::error::Error;
+use crate::{app::App, error::Error};
 
 /// Nothing but our own files; no script or style in the page itself; no other site may frame it or be sent its forms.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// For a year, browsers come to this host through https and nothing else.
+const ONLY_HTTPS: &str = "max-age=31536000";
 
 /// An answer of the dashboard: a page, or why there is none.
 pub(super) type Shown = Result<Response, Problem>;
@@ -149,22 +154,30 @@ impl Frame<'_> {
 }
 
 /// What holds for every answer: its headers, and a page in place of an error.
-pub(super) async fn around(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+pub(super) async fn around(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         response = refused(&error, id);
     }
-    with_headers(response)
+    with_headers(&app, response)
 }
 
 /// An error as a page, for people who come to no page of the dashboard.
-pub fn problem(error: &Error, id: RequestId) -> Response {
-    with_headers(refused(error, id))
+pub fn problem(app: &App, error: &Error, id: RequestId) -> Response {
+    with_headers(app, refused(error, id))
 }
 
-fn with_headers(mut response: Response) -> Response {
+fn with_headers(app: &App, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if app.public_url.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_HTTPS));
+    }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
     response
