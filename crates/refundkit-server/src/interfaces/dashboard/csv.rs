@@ -1,6 +1,6 @@
 //! `/refunds.csv`: the refunds of a list as a file for spreadsheets (RFC 4180), read and sent a page at a time.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use axum::{
     body::{Body, Bytes},
@@ -10,12 +10,9 @@ use axum::{
 use futures_util::stream;
 use refundkit::{Refund, money::write_amount};
 use serde_json::Value;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 
-use super::{filters::Filters, page::Shown, viewer::Viewer};
+use super::{filters::Filters, page::Shown, places::Place, viewer::Viewer};
 use crate::{
     error::Error,
     limits,
@@ -38,8 +35,8 @@ enum Piece {
 
 /// `GET /refunds.csv`.
 pub(super) async fn export(viewer: Viewer) -> Shown {
-    let place = Arc::clone(&viewer.app.export_places).try_acquire_owned();
-    let place = place.map_err(|_| Error::unavailable("Several exports are under way; try again in a moment."))?;
+    let place = viewer.app.export_places.take(viewer.signed_in.user.id);
+    let place = place.ok_or_else(|| Error::unavailable("Several exports are under way; try again in a moment."))?;
     let mut input = Filters::of_address(&viewer.address).input()?;
     input.insert("limit".to_owned(), limits::EXPORT_ROWS.into());
     // The first page is read before anything is answered, so that what is wrong is said on a page and not in a file.
@@ -71,13 +68,7 @@ fn file(name: &str, pieces: mpsc::Receiver<Piece>) -> Result<Response, Error> {
 }
 
 /// Writes the file for as long as somebody fetches it and may.
-async fn write(
-    viewer: Viewer,
-    input: Value,
-    first: Searched<Refund>,
-    pieces: mpsc::Sender<Piece>,
-    _place: OwnedSemaphorePermit,
-) {
+async fn write(viewer: Viewer, input: Value, first: Searched<Refund>, pieces: mpsc::Sender<Piece>, _place: Place) {
     let mut found = first;
     let mut text = COLUMNS.to_owned();
     loop {

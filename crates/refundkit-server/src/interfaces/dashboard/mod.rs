@@ -14,6 +14,7 @@ mod new_refund;
 mod organization;
 mod overview;
 mod page;
+mod places;
 mod processors;
 mod refund;
 mod refunds;
@@ -34,6 +35,7 @@ use axum::{
 };
 
 pub use page::problem;
+pub use places::Places;
 
 use crate::{app::App, limits};
 
