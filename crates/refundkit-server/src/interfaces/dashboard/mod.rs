@@ -1,5 +1,5 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
-//! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
+//! it asks as any program would (`viewer`). No page touches the store, and none needs a script to be used.
 
 mod account;
 mod api_keys;

@@ -12,7 +12,7 @@ use axum::{
 };
 use refundkit::{Environment, ErrorCode, RequestId};
 
-use super::{assets, viewer::Viewer};
+use super::viewer::Viewer;
 use crate::{app::App, error::Error};
 
 /// Nothing but our own files; no script or style in the page itself; no other site may frame it or be sent its forms.
@@ -73,6 +73,7 @@ pub(super) fn html_with(status: StatusCode, template: &impl Template) -> Shown {
 }
 
 /// To another page, after a form was done.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a handler answers, as a page is")]
 pub(super) fn to(address: &str) -> Shown {
     Ok(Redirect::to(address).into_response())
 }
@@ -146,11 +147,6 @@ impl Frame<'_> {
     pub(super) fn is_live(&self) -> bool {
         self.viewer.environment() == Environment::Live
     }
-
-    /// The address of an asset.
-    pub(super) fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// What holds for every answer: its headers, and a page in place of an error.
@@ -190,12 +186,6 @@ struct ProblemPage<'a> {
     message: String,
     hint: Option<String>,
     request_id: String,
-}
-
-impl ProblemPage<'_> {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// An error as a page.

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    assets,
     form::{Entered, Form, Posted},
     page::{self, Shown},
     viewer::{self, Viewer},
@@ -38,18 +37,6 @@ struct LoginPage {
 #[template(path = "setup.html")]
 struct SetupPage {
     entered: Entered,
-}
-
-impl LoginPage {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
-}
-
-impl SetupPage {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// What the address of the log-in page may say.

@@ -125,13 +125,10 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form that is done, and follows to the page that says so.
-    #[track_caller]
-    fn done(&self, path: &'a str, fields: &'a [(&'a str, &'a str)]) -> impl Future<Output = Page> {
-        async move {
-            let page = self.post(path, fields).await;
-            let location = page.has(303, &[]).location.clone().unwrap();
-            self.get(&location).await
-        }
+    async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.post(path, fields).await;
+        let location = page.has(303, &[]).location.clone().unwrap();
+        self.get(&location).await
     }
 }
 
