@@ -189,12 +189,11 @@ fn stripe_address(viewer: &Viewer, refund: &Refund) -> Option<String> {
 }
 
 /// What the one who looks at it should do, when that is something.
-const fn advice(refund: &Refund) -> Option<&'static str> {
+fn advice(refund: &Refund) -> Option<&'static str> {
     match (refund.status, refund.stage) {
-        (RefundStatus::Failed, _) => Some(
-            "The money is with you, not with the customer. Find out why before you refund again: where a card is closed, the \
-             customer needs another way to get it.",
-        ),
+        (RefundStatus::Failed, _) => {
+            Some(advice_on_failure(refund.failure.as_ref().map_or("", |failure| failure.code.as_str())))
+        }
         (_, RefundStage::OutcomeUnknown) => Some(
             "It may have happened. RefundKit looks at the processor until it knows. Make no other refund for it meanwhile, and \
              promise nothing.",
@@ -207,6 +206,33 @@ const fn advice(refund: &Refund) -> Option<&'static str> {
         }
         (RefundStatus::Completed | RefundStatus::Cancelled | RefundStatus::Pending | RefundStatus::Processing, _) => {
             None
+        }
+    }
+}
+
+/// What to do about a refund that failed, by why it did. Only where a card cannot be paid is another way to pay the right answer:
+/// where the customer disputed the payment, it would pay them twice.
+fn advice_on_failure(code: &str) -> &'static str {
+    match code {
+        "charge_disputed" | "refund_disputed_payment" | "charge_for_pending_refund_disputed" => {
+            "Do not pay the customer in another way: the bank decides about this payment, and where you lose, it returns the \
+             money itself. Answer or accept the dispute in Stripe instead of refunding."
+        }
+        "charge_already_refunded" => {
+            "Nothing is left of this payment: it was refunded before, perhaps elsewhere. Look at the payment's refunds in Stripe \
+             before you promise anything."
+        }
+        "expired_or_canceled_card" | "lost_or_stolen_card" | "charge_not_refundable" => {
+            "The money is with you, not with the customer, and cannot go back the way it came: the customer needs another way \
+             to get it."
+        }
+        "insufficient_funds" | "insufficient_balance_for_refund" => {
+            "The money is with you, not with the customer: your balance at Stripe did not cover it. Add to the balance, then \
+             refund again."
+        }
+        _ => {
+            "This refund did not reach the customer. Find out why before you refund again, and look at the payment in Stripe: \
+             money that came another way must not be paid twice."
         }
     }
 }

@@ -127,7 +127,8 @@ async fn find(viewer: &Viewer, filters: &Filters) -> Result<Found, Error> {
     Ok(Found { refunds: found.data, next: found.page.next_cursor, searched_to: found.searched_to.map(Moment::from) })
 }
 
-async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
+/// Whether refunds can be made: a processor is connected.
+pub(super) async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
     let connections = viewer.ask::<ListProcessors>(json!(Map::new())).await?.data;
     Ok(connections.iter().any(|connection| connection.status != ConnectionStatus::Disconnected))
 }

@@ -146,7 +146,9 @@ async fn what_the_processor_refuses_leads_to_the_refund_that_tells_why() {
     let refused = owner.post(CREATE, &as_str(&page.hidden(CREATE))).await;
     refused.has(422, &["charged back", "See refund ref_"]);
     let id = refused.text.split("See refund ").nth(1).unwrap().split('<').next().unwrap();
-    owner.get(&format!("/refunds/{id}")).await.has(200, &["Failed", "charged back", "The money is with you"]);
+    let page = owner.get(&format!("/refunds/{id}")).await;
+    page.has(200, &["Failed", "charged back", "Do not pay the customer in another way", "the dispute in Stripe"]);
+    page.has_not(&["The money is with you", "needs another way"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,4 +261,24 @@ async fn a_refund_that_waits_for_the_customer_can_be_taken_back_and_one_that_is_
     let path = format!("/refunds/{done}");
     owner.get(&path).await.has(200, &["the processor has executed it"]).has_not(&["Cancel this refund", "hx-sse"]);
     owner.post(&format!("{path}/cancel"), &[]).await.has(409, &["role=\"alert\"", "the processor has executed it"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_says_what_is_missing_and_counts_in_words_that_fit() {
+    let stage = Stage::new().await;
+    let (owner, stranger) = (Browser::owner(&stage).await, Browser::of_another(&stage).await);
+    let page = stranger.get("/").await;
+    page.has(
+        200,
+        &["Needs a person", "until Stripe is connected", "class=\"button primary\" href=\"/settings/processors\""],
+    );
+    page.has_not(&["Make a refund"]);
+    owner.get("/").await.has(200, &["Make a refund", "Figures as of"]).has_not(&["Needs a person", "Connect Stripe"]);
+
+    stage.create("ch_1SandboxDisputed", 500).await.error(422, "processor_error");
+    let page = owner.get("/").await;
+    page.has(200, &["1 failed in the last seven days: see whether the customer was paid another way"]);
+    page.has_not(&["Refunded, USD", "<svg"]);
+    stage.create(CHARGE, 2500).await.data(201);
+    owner.get("/").await.has(200, &["Refunded, USD", "1 refund<", "class=\"ticks\""]).has_not(&["1 refunds"]);
 }
