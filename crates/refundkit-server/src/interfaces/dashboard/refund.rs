@@ -58,6 +58,8 @@ struct Now<'a> {
     created: Moment,
     updated: Moment,
     settled: Option<Moment>,
+    /// Whether it has come to its end: nothing of it can be taken back, and nobody needs to be told why.
+    is_ended: bool,
     not_cancellable: Option<String>,
     timeline: Vec<Line>,
     is_timeline_cut: bool,
@@ -123,7 +125,7 @@ fn page_of(viewer: &Viewer, look: RefundLook, events: Vec<RefundEvent>, entered:
     RefundPage {
         frame: Frame { title: "Refund", section: Section::Refunds, viewer },
         entered,
-        live: live::address_of(&look.refund),
+        live: live::address_of(&look.refund, viewer.app.env.now()),
         now: now_of(viewer, look, events),
     }
 }
@@ -145,6 +147,7 @@ fn now_of(viewer: &Viewer, look: RefundLook, events: Vec<RefundEvent>) -> Now<'_
         created: Moment::from(refund.created_at),
         updated: Moment::from(refund.updated_at),
         settled: refund.settled_at.map(Moment::from),
+        is_ended: matches!(refund.status, RefundStatus::Completed | RefundStatus::Failed | RefundStatus::Cancelled),
         not_cancellable,
         is_timeline_cut: events.len() >= LIMIT_MAX as usize,
         timeline: events.into_iter().map(line).collect(),
@@ -246,7 +249,8 @@ fn line(event: RefundEvent) -> Line {
         key_id: event.actor.key_id.map(|id| id.to_string()),
         client: event.actor.client,
         message: event.message,
-        attempt: event.attempt,
+        // That something was tried once goes without saying.
+        attempt: event.attempt.filter(|attempt| *attempt > 1),
         request_id: event.processor_request_id,
     }
 }
