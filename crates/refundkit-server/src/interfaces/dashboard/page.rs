@@ -1,5 +1,7 @@
 //! What holds for every page: its frame, its headers, and how it looks when something went wrong.
 
+use std::sync::{Arc, OnceLock};
+
 use askama::Template;
 use axum::{
     Extension,
@@ -19,6 +21,18 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// An answer of the dashboard: a page, or why there is none.
 pub(super) type Shown = Result<Response, Problem>;
+
+/// The environment that is shown to whoever is signed in: written by the one who finds out, read by a page that says that there is
+/// nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ShownEnvironment(Arc<OnceLock<Environment>>);
+
+impl ShownEnvironment {
+    /// Says which it is.
+    pub(super) fn is(&self, environment: Environment) {
+        self.0.get_or_init(|| environment);
+    }
+}
 
 /// Why there is no page.
 #[derive(Debug, Clone)]
@@ -149,17 +163,19 @@ impl Frame<'_> {
 }
 
 /// What holds for every answer: its headers, and a page in place of an error.
-pub(super) async fn around(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+pub(super) async fn around(Extension(id): Extension<RequestId>, mut request: Request, next: Next) -> Response {
+    let shown = ShownEnvironment::default();
+    request.extensions_mut().insert(shown.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Error>() {
-        response = refused(&error, id);
+        response = refused(&error, id, shown.0.get().copied());
     }
     with_headers(response)
 }
 
 /// An error as a page, for people who come to no page of the dashboard.
 pub fn problem(error: &Error, id: RequestId) -> Response {
-    with_headers(refused(error, id))
+    with_headers(refused(error, id, None))
 }
 
 fn with_headers(mut response: Response) -> Response {
@@ -177,6 +193,8 @@ struct ProblemPage<'a> {
     message: String,
     hint: Option<String>,
     request_id: String,
+    /// Which environment was looked at, where somebody is signed in.
+    environment: Option<Environment>,
 }
 
 impl ProblemPage<'_> {
@@ -186,7 +204,7 @@ impl ProblemPage<'_> {
 }
 
 /// An error as a page.
-fn refused(error: &Error, id: RequestId) -> Response {
+fn refused(error: &Error, id: RequestId, environment: Option<Environment>) -> Response {
     let body = error.body(id);
     let title = match error.code() {
         ErrorCode::NotFound => "There is nothing here",
@@ -195,7 +213,7 @@ fn refused(error: &Error, id: RequestId) -> Response {
         ErrorCode::InternalError => "That is our mistake",
         _ => "That did not work",
     };
-    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id };
+    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id, environment };
     match page.render() {
         Ok(text) => (error.status(), Html(text)).into_response(),
         Err(_) => error.response(id),

@@ -111,8 +111,9 @@ async fn a_payment_that_cannot_be_refunded_is_explained() {
         ("ch_1SandboxUncaptured", 200, "must cancel the PaymentIntent"),
     ] {
         let page = owner.get(&format!("/refunds/new?transactionId={}", id.replace(' ', "+"))).await;
-        page.has(status, &[words]).has_not(&["name=\"currency\""]);
+        page.has(status, &[words]).has_not(&["name=\"currency\"", "Paid on", "0.00"]);
     }
+    owner.get("/refunds/new?transactionId=ch_1SandboxUncaptured").await.has(200, &["Authorized on", "Nothing"]);
     owner.get("/refunds/new?transactionId=ch_1SandboxDisputed").await.has(200, &["disputed this payment"]);
     let partly = owner.get("/refunds/new?transactionId=ch_1SandboxPartlyRefunded").await;
     partly.has(200, &["30.00 USD", "made elsewhere", "70.00 USD"]);
@@ -125,6 +126,7 @@ async fn a_repeat_is_refused_first_and_made_only_when_somebody_says_so() {
     let made = stage.create(CHARGE, 2500).await;
     let first = made.data(201)["id"].as_str().unwrap();
     let page = owner.post(CONFIRM, &filled(CHARGE, "25.00", "form")).await;
+    page.has(200, &[&format!("/refunds/{first}"), "refused as a repeat"]);
     let refused = owner.post(CREATE, &as_str(&page.hidden(CREATE))).await;
     refused.has(409, &["was made already", &format!("/refunds/{first}"), "name=\"allowDuplicate\"", "25.00"]);
     refused.has_not(&["allowDuplicate: true"]);
@@ -133,7 +135,7 @@ async fn a_repeat_is_refused_first_and_made_only_when_somebody_says_so() {
     let mut fields = filled(CHARGE, "25.00", refused.value("formId"));
     fields.push(("allowDuplicate", "true"));
     let page = owner.post(CONFIRM, &fields).await;
-    page.has(200, &["once more"]);
+    page.has(200, &["once more"]).has_not(&["refused as a repeat"]);
     assert_ne!(confirmed(&owner, &page).await, format!("/refunds/{first}"));
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (5000, 2));
 }
@@ -166,7 +168,7 @@ async fn nobody_sees_a_refund_of_another_organization_or_environment() {
         owner.get(&format!("/refunds/{id}")).await.has(404, &["There is nothing here"]);
     }
     owner.post("/environment", &[("switchTo", "live"), ("next", &path)]).await.has(303, &[]);
-    owner.get(&path).await.has(404, &[]);
+    owner.get(&path).await.has(404, &["You are looking at <strong>live</strong>"]);
     // A form of the other environment does nothing.
     owner.post(CREATE, &filled(CHARGE, "1.00", "form")).await.has(400, &["Nothing was done"]);
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (2500, 1));
@@ -176,7 +178,13 @@ async fn nobody_sees_a_refund_of_another_organization_or_environment() {
 async fn filters_find_what_they_say_and_explain_what_they_cannot() {
     let stage = Stage::new().await;
     let owner = Browser::owner(&stage).await;
-    owner.get("/refunds").await.has(200, &["No refunds yet", "New refund"]).has_not(&["hx-sse"]);
+    owner
+        .get("/refunds")
+        .await
+        .has(200, &["No refunds yet", "New refund", "<summary>Filters</summary>"])
+        .has_not(&["hx-sse"]);
+    assert_eq!(owner.get("/settings").await.location.as_deref(), Some("/settings/processors"));
+    owner.get("/refunds?status=failed&currency=usd").await.has(200, &["<summary>Filters (2)</summary>"]);
     let body = json!({ "transactionId": CHARGE, "amount": 2500, "reason": "product_defective",
         "metadata": { "order": "A & B <1>" } });
     let one = stage.post("/v1/refunds", body).await.data(201)["id"].as_str().unwrap().to_owned();
