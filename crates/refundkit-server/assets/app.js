@@ -4,6 +4,7 @@
 
   const formats = {
     minute: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+    second: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
     day: new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }),
   };
 

@@ -218,6 +218,8 @@ pub const LIVE_LOOK_EVERY: Duration = Duration::from_secs(2);
 pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a page that shows refunds on their way looks for news of them.
 pub const REFUNDS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long after it settled the page of a refund still looks: what completed can fail late, and is seen to.
+pub const COMPLETED_WATCHED_MS: i64 = 60 * 60 * 1000;
 /// When a page that could not be kept up to date comes back.
 pub const LIVE_AGAIN_AFTER: Duration = Duration::from_secs(15);
 

@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use refundkit::event::Actor;
-use refundkit_core::lifecycle::{self, Command};
+use refundkit_core::{
+    eligibility::{self, Ask, OwnRefund, Refusal},
+    lifecycle::{self, Command},
+};
 
-use super::{policies, refunds, transactions};
+use super::{
+    organizations, policies, refunds,
+    transactions::{self, ReadTransaction},
+};
 use crate::{
+    caller::Role,
     error::Error,
-    operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook},
+    operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook, looks::MemberRoom},
     progress,
     registry::{Answer, Context, Handle},
     store::{api_keys, refund_events, refunds::StoredRefund},
@@ -19,10 +26,31 @@ impl Handle for LookAtTransaction {
         let read = transactions::read(context, &self.transaction_id, "transactionId", None).await?;
         let own = read.own_refunds(context).await?;
         let policy = policies::decide(context, &read, &own, self.amount).await?;
+        let ask = Ask { amount: self.amount, ..read.ask(context) };
+        let window = context.caller.duplicate_window_ms;
+        let duplicate_of = match eligibility::reserve(&read.charge, &ask, &own, window, context.app.env.now()) {
+            Err(Refusal::Duplicate { refund_id }) => Some(refund_id),
+            Ok(_) | Err(_) => None,
+        };
+        let member = room(context, &read, &own).await?;
+        let (paid, captured) = (read.charge.paid, read.charge.captured);
         let payment_method = read.charge.payment_method.clone();
         let transaction = transactions::tell(context, self.transaction_id, read, &own);
-        Ok(Answer::ok(TransactionLook { transaction, payment_method, policy }))
+        Ok(Answer::ok(TransactionLook { transaction, payment_method, policy, paid, captured, duplicate_of, member }))
     }
+}
+
+/// What the caller may refund of the payment, when somebody set a bound.
+async fn room(context: &Context, read: &ReadTransaction, own: &[OwnRefund]) -> Result<Option<MemberRoom>, Error> {
+    if context.caller.role() != Some(Role::Member) {
+        return Ok(None);
+    }
+    let mut connection = context.app.store.read().await?;
+    let member = organizations::limited(&mut connection, &context.caller, read.charge.currency).await?;
+    Ok(member.map(|member| {
+        let theirs = own.iter().filter(|own| own.user_id == Some(member.id) && own.status.holds_money());
+        MemberRoom { limit: member.limit, used: theirs.fold(0, |sum: i64, own| sum.saturating_add(own.amount)) }
+    }))
 }
 
 impl Handle for LookAtRefund {

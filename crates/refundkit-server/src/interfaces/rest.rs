@@ -65,7 +65,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(dashboard::router(&app))
         .merge(stripe_webhooks::router())
         .merge(mcp::http::router(&app));
-    finish(app, router, "GET /docs lists what exists.")
+    finish(app, router, "People begin at /; what programs can call is listed at /docs.")
 }
 
 /// The routes of a server that only works: whether it is healthy.

@@ -37,6 +37,24 @@ pub struct TransactionLook {
     pub payment_method: Option<String>,
     /// Whether it could be refunded now.
     pub policy: PolicyDecision,
+    /// Whether money was taken.
+    pub paid: bool,
+    /// Whether it was captured: what is only authorized cannot be refunded.
+    pub captured: bool,
+    /// The refund that one of this amount would repeat.
+    pub duplicate_of: Option<RefundId>,
+    /// What bounds the caller, when it is somebody whose refunds are limited.
+    pub member: Option<MemberRoom>,
+}
+
+/// What a member may refund of a payment, in the processor's smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberRoom {
+    /// The most of one payment; null: nothing in this currency.
+    pub limit: Option<Amount>,
+    /// What this person refunded of it before.
+    pub used: i64,
 }
 
 /// Reads one refund, with who asked for it and whether it can be taken back.

@@ -48,9 +48,9 @@ impl Filters {
         FIELDS.iter().any(|field| self.form.given(field).is_some())
     }
 
-    /// Whether anything is filtered beside what is searched for.
-    pub(super) fn is_narrowed(&self) -> bool {
-        FIELDS.iter().any(|field| *field != "query" && self.form.given(field).is_some())
+    /// How many filters hold, beside what is searched for.
+    pub(super) fn narrowing(&self) -> usize {
+        FIELDS.iter().filter(|field| **field != "query" && self.form.given(field).is_some()).count()
     }
 
     /// Where to go on, if the address says.

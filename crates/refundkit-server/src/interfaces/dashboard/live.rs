@@ -14,7 +14,7 @@ use axum::{
     },
 };
 use futures_util::stream;
-use refundkit::{ErrorCode, Refund, RefundId};
+use refundkit::{ErrorCode, Refund, RefundId, RefundStatus, Timestamp};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -59,9 +59,15 @@ pub(super) fn address_of_rows(refunds: &[Refund]) -> Option<String> {
     (!shown.is_empty()).then(|| format!("/refunds/live?ids={}", shown.join(",")))
 }
 
-/// Where the page of one refund is kept up to date; none when it does not move.
-pub(super) fn address_of(refund: &Refund) -> Option<String> {
-    is_moving(refund).then(|| format!("/refunds/{}/live?since={}", refund.id, refund.updated_at.as_millis()))
+/// Where the page of one refund is kept up to date; none when nothing more is expected of it.
+pub(super) fn address_of(refund: &Refund, now: Timestamp) -> Option<String> {
+    is_watched(refund, now).then(|| format!("/refunds/{}/live?since={}", refund.id, refund.updated_at.as_millis()))
+}
+
+/// Whether the page of a refund keeps up with it: on its way, or completed so lately that a late failure is to be seen.
+fn is_watched(refund: &Refund, now: Timestamp) -> bool {
+    let settled = refund.settled_at.filter(|_| refund.status == RefundStatus::Completed);
+    is_moving(refund) || settled.is_some_and(|at| now.millis_since(at) < limits::COMPLETED_WATCHED_MS)
 }
 
 fn as_shown(refund: &Refund) -> String {
@@ -170,7 +176,11 @@ impl Live {
         let now: Vec<Seen> = refunds.iter().map(|refund| (refund.id, refund.updated_at.as_millis())).collect();
         let changed: Vec<_> =
             refunds.iter().filter(|refund| !self.seen.contains(&(refund.id, refund.updated_at.as_millis()))).collect();
-        self.is_settled = !refunds.iter().any(is_moving);
+        let now_is = self.viewer.app.env.now();
+        self.is_settled = !refunds.iter().any(|refund| match self.shows {
+            Shows::Rows => is_moving(refund),
+            Shows::Whole => is_watched(refund, now_is),
+        });
         let html = self.render(&changed).await?;
         self.seen = now;
         Ok(html.map(|html| Event::default().data(html)))

@@ -55,6 +55,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/refunds/{id}", get(refund::show))
         .route("/refunds/{id}/live", get(live::whole))
         .route("/refunds/{id}/cancel", post(refund::cancel))
+        .route("/settings", get(async || page::to("/settings/processors")))
         .route("/assets/{name}", get(assets::serve))
         .merge(processors::routes())
         .merge(api_keys::routes())

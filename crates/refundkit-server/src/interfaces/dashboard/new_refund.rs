@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::Error,
     limits,
-    operations::{LookAtTransaction, TransactionLook},
+    operations::{LookAtTransaction, TransactionLook, looks::MemberRoom},
 };
 
 /// Characters of the number that a form has.
@@ -51,6 +51,8 @@ struct ConfirmPage<'a> {
     reason: RefundReason,
     reason_name: String,
     is_again: bool,
+    /// The refund that this one would repeat.
+    repeats: Option<String>,
     left_after: String,
     back: String,
     form_id: String,
@@ -70,7 +72,11 @@ struct Payment {
     method: Option<String>,
     is_disputed: bool,
     is_refundable: bool,
+    is_paid: bool,
+    is_captured: bool,
     why: String,
+    /// Whose limit holds, and how much of it is used; none where there is none.
+    limit: Option<String>,
     refunds: Vec<Part>,
 }
 
@@ -86,7 +92,7 @@ struct Part {
 
 impl Payment {
     fn of(look: TransactionLook) -> Self {
-        let TransactionLook { transaction, payment_method, policy } = look;
+        let TransactionLook { transaction, payment_method, policy, paid, captured, member, .. } = look;
         let (processor, currency) = (transaction.processor, transaction.currency);
         let money = |minor| show::money(processor, minor, currency);
         Self {
@@ -100,10 +106,26 @@ impl Payment {
             method: payment_method,
             is_disputed: transaction.disputed,
             is_refundable: policy.eligible,
-            why: policy.reason,
+            is_paid: paid,
+            is_captured: captured,
+            why: if policy.eligible { format!("{} can be refunded.", money(policy.max_amount)) } else { policy.reason },
+            limit: member.map(|room| limit_of(room, money)),
             refunds: transaction.refunds.iter().map(|part| Part::of(part, processor, currency)).collect(),
             charge: transaction.external_transaction_id,
         }
+    }
+}
+
+/// What bounds the refunds of whoever looks, and whom to ask for more.
+fn limit_of(room: MemberRoom, money: impl Fn(i64) -> String) -> String {
+    match room.limit {
+        None => "The owner has set no limit for members in this currency. Ask an admin or owner to make the refund."
+            .to_owned(),
+        Some(limit) => format!(
+            "Your limit as a member is {} of one payment; {} of it is used. Ask an admin or owner for more.",
+            money(limit.minor()),
+            money(room.used)
+        ),
     }
 }
 
@@ -284,6 +306,7 @@ fn confirm_page<'a>(viewer: &'a Viewer, form: &Form, look: TransactionLook, want
         reason: wanted.reason,
         reason_name: show::reason(wanted.reason),
         is_again: wanted.is_again,
+        repeats: look.duplicate_of.filter(|_| !wanted.is_again).map(|id| id.to_string()),
         left_after: show::money(processor, left, wanted.currency),
         back: format!("/refunds/new?{back}"),
         key: key_of(&form_id, &wanted.input),

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{
     live,
     page::{self, Frame, Section, Shown},
-    refunds::Row,
-    show,
+    refunds::{self, Row},
+    show::{self, Moment},
     viewer::Viewer,
 };
 use crate::operations::{
@@ -29,6 +29,10 @@ struct OverviewPage<'a> {
     is_update: bool,
     live: Option<String>,
     tiles: Tiles,
+    /// Whether refunds can be made: a processor is connected.
+    is_connected: bool,
+    /// When the figures were read: the lines below go on by themselves, the figures do not.
+    as_of: Moment,
 }
 
 /// What the address may say.
@@ -41,7 +45,7 @@ pub(super) struct OverviewQuery {
 struct Volume {
     code: String,
     amount: String,
-    completed: i64,
+    refunds: String,
     is_charted: bool,
 }
 
@@ -56,14 +60,13 @@ struct Tiles {
 pub(super) async fn show(viewer: Viewer, Query(query): Query<OverviewQuery>) -> Shown {
     let overview = viewer.ask::<GetOverview>(json!({})).await?;
     let wanted = query.currency.as_deref().and_then(|text| text.parse::<Currency>().ok());
-    let charted = overview
-        .currencies
-        .iter()
-        .find(|figures| Some(figures.currency) == wanted)
-        .or_else(|| overview.currencies.first());
+    // A currency in which nothing was refunded has no volume to show.
+    let refunded: Vec<_> = overview.currencies.iter().filter(|figures| figures.completed > 0).collect();
+    let charted =
+        refunded.iter().find(|figures| Some(figures.currency) == wanted).or_else(|| refunded.first()).copied();
     let page = OverviewPage {
         frame: Frame { title: "Overview", section: Section::Overview, viewer: &viewer },
-        volumes: overview.currencies.iter().map(|figures| Volume::of(figures, charted)).collect(),
+        volumes: refunded.iter().map(|figures| Volume::of(figures, charted)).collect(),
         chart: charted.map(Chart::of),
         rows: overview.recent.iter().map(Row::of).collect(),
         is_update: false,
@@ -73,6 +76,8 @@ pub(super) async fn show(viewer: Viewer, Query(query): Query<OverviewQuery>) -> 
             settle_time: overview.totals.average_settle_ms.map(show::duration),
             in_progress: counted(&overview.in_progress),
         },
+        is_connected: refunds::is_connected(&viewer).await?,
+        as_of: viewer.app.env.now().into(),
         overview: &overview,
     };
     page::html(&page)
@@ -83,7 +88,7 @@ impl Volume {
         Self {
             code: figures.currency.to_string(),
             amount: show::money(ProcessorName::Stripe, figures.completed_amount, figures.currency),
-            completed: figures.completed,
+            refunds: refunds_counted(figures.completed),
             is_charted: charted.is_some_and(|charted| charted.currency == figures.currency),
         }
     }
@@ -93,6 +98,11 @@ impl Volume {
 fn counted(count: &BoundedCount) -> String {
     let plus = if count.is_more { "+" } else { "" };
     format!("{}{plus}", show::number(count.count))
+}
+
+/// So many refunds, in words that fit the number.
+fn refunds_counted(count: i64) -> String {
+    format!("{} {}", show::number(count), if count == 1 { "refund" } else { "refunds" })
 }
 
 /// Hundredths of a percent as people read them: `98.7%`; never rounded up to all.
@@ -130,9 +140,8 @@ struct Figures {
 
 /// The height of the tallest bar, and the line that bars stand on.
 const BAR_HEIGHT: i64 = 150;
-const BASE: i64 = 166;
-/// The place of the first bar, and the way to the next.
-const FIRST_BAR: usize = 84;
+const BASE: i64 = 151;
+/// From one bar to the next.
 const BAR_STEP: usize = 21;
 
 impl Chart {
@@ -142,7 +151,7 @@ impl Chart {
         let bars = figures.days.iter().enumerate().map(|(place, day)| {
             let height = scaled(day.completed_amount, most);
             let label = format!("{}: {}", day.day, money(day.completed_amount));
-            Bar { x: FIRST_BAR + place * BAR_STEP, y: BASE - height, height, label }
+            Bar { x: place * BAR_STEP, y: BASE - height, height, label }
         });
         let rows = figures.days.iter().rev().filter(|day| day.completed != 0 || day.failed != 0).map(|day| Figures {
             day: day.day.to_string(),
@@ -166,6 +175,23 @@ impl Chart {
     fn last_day(&self) -> &str {
         self.bars.last().map_or("", |bar| bar.day())
     }
+
+    /// The last day, and those whole weeks before it: `22 Feb`.
+    fn ticks(&self) -> Vec<String> {
+        let mut ticks: Vec<_> =
+            self.bars.iter().rev().step_by(DAYS_OF_A_TICK).take(TICKS).map(|bar| short_day(bar.day())).collect();
+        ticks.reverse();
+        ticks
+    }
+}
+
+/// Days between two words below the drawing, and how many there are: the style sheet has as many columns.
+const DAYS_OF_A_TICK: usize = 7;
+const TICKS: usize = 4;
+
+/// `2026-02-22` as `22 Feb`.
+fn short_day(day: &str) -> String {
+    day.parse::<jiff::civil::Date>().map_or_else(|_| day.to_owned(), |day| day.strftime("%-d %b").to_string())
 }
 
 impl Bar {

@@ -1,6 +1,6 @@
 //! What holds for every page: its frame, its headers, and how it looks when something went wrong.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::{
@@ -24,6 +24,18 @@ const ONLY_HTTPS: &str = "max-age=31536000";
 
 /// An answer of the dashboard: a page, or why there is none.
 pub(super) type Shown = Result<Response, Problem>;
+
+/// The environment that is shown to whoever is signed in: written by the one who finds out, read by a page that says that there is
+/// nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ShownEnvironment(Arc<OnceLock<Environment>>);
+
+impl ShownEnvironment {
+    /// Says which it is.
+    pub(super) fn is(&self, environment: Environment) {
+        self.0.get_or_init(|| environment);
+    }
+}
 
 /// Why there is no page.
 #[derive(Debug, Clone)]
@@ -153,19 +165,21 @@ impl Frame<'_> {
 pub(super) async fn around(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    let shown = ShownEnvironment::default();
+    request.extensions_mut().insert(shown.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Error>() {
-        response = refused(&error, id);
+        response = refused(&error, id, shown.0.get().copied());
     }
     with_headers(&app, response)
 }
 
 /// An error as a page, for people who come to no page of the dashboard.
 pub fn problem(app: &App, error: &Error, id: RequestId) -> Response {
-    with_headers(app, refused(error, id))
+    with_headers(app, refused(error, id, None))
 }
 
 fn with_headers(app: &App, mut response: Response) -> Response {
@@ -186,10 +200,12 @@ struct ProblemPage<'a> {
     message: String,
     hint: Option<String>,
     request_id: String,
+    /// Which environment was looked at, where somebody is signed in.
+    environment: Option<Environment>,
 }
 
 /// An error as a page.
-fn refused(error: &Error, id: RequestId) -> Response {
+fn refused(error: &Error, id: RequestId, environment: Option<Environment>) -> Response {
     let body = error.body(id);
     let title = match error.code() {
         ErrorCode::NotFound => "There is nothing here",
@@ -198,7 +214,7 @@ fn refused(error: &Error, id: RequestId) -> Response {
         ErrorCode::InternalError => "That is our mistake",
         _ => "That did not work",
     };
-    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id };
+    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id, environment };
     match page.render() {
         Ok(text) => (error.status(), Html(text)).into_response(),
         Err(_) => error.response(id),

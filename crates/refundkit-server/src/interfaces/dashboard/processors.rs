@@ -186,7 +186,7 @@ impl From<Notification> for NewsRow {
 fn outcome(word: String) -> String {
     let said = match word.as_str() {
         "waiting" => "Received",
-        "look_wanted" => "The refund is being read",
+        "look_wanted" => "RefundKit read the refund because of it",
         "looked" => "The refund was read",
         "agrees" => "Known already",
         "foreign" => "Not a refund of RefundKit's",

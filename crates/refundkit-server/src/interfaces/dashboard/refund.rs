@@ -58,6 +58,8 @@ struct Now<'a> {
     created: Moment,
     updated: Moment,
     settled: Option<Moment>,
+    /// Whether it has come to its end: nothing of it can be taken back, and nobody needs to be told why.
+    is_ended: bool,
     not_cancellable: Option<String>,
     timeline: Vec<Line>,
     is_timeline_cut: bool,
@@ -123,7 +125,7 @@ fn page_of(viewer: &Viewer, look: RefundLook, events: Vec<RefundEvent>, entered:
     RefundPage {
         frame: Frame { title: "Refund", section: Section::Refunds, viewer },
         entered,
-        live: live::address_of(&look.refund),
+        live: live::address_of(&look.refund, viewer.app.env.now()),
         now: now_of(viewer, look, events),
     }
 }
@@ -145,6 +147,7 @@ fn now_of(viewer: &Viewer, look: RefundLook, events: Vec<RefundEvent>) -> Now<'_
         created: Moment::from(refund.created_at),
         updated: Moment::from(refund.updated_at),
         settled: refund.settled_at.map(Moment::from),
+        is_ended: matches!(refund.status, RefundStatus::Completed | RefundStatus::Failed | RefundStatus::Cancelled),
         not_cancellable,
         is_timeline_cut: events.len() >= LIMIT_MAX as usize,
         timeline: events.into_iter().map(line).collect(),
@@ -189,12 +192,11 @@ fn stripe_address(viewer: &Viewer, refund: &Refund) -> Option<String> {
 }
 
 /// What the one who looks at it should do, when that is something.
-const fn advice(refund: &Refund) -> Option<&'static str> {
+fn advice(refund: &Refund) -> Option<&'static str> {
     match (refund.status, refund.stage) {
-        (RefundStatus::Failed, _) => Some(
-            "The money is with you, not with the customer. Find out why before you refund again: where a card is closed, the \
-             customer needs another way to get it.",
-        ),
+        (RefundStatus::Failed, _) => {
+            Some(advice_on_failure(refund.failure.as_ref().map_or("", |failure| failure.code.as_str())))
+        }
         (_, RefundStage::OutcomeUnknown) => Some(
             "It may have happened. RefundKit looks at the processor until it knows. Make no other refund for it meanwhile, and \
              promise nothing.",
@@ -211,6 +213,33 @@ const fn advice(refund: &Refund) -> Option<&'static str> {
     }
 }
 
+/// What to do about a refund that failed, by why it did. Only where a card cannot be paid is another way to pay the right answer:
+/// where the customer disputed the payment, it would pay them twice.
+fn advice_on_failure(code: &str) -> &'static str {
+    match code {
+        "charge_disputed" | "refund_disputed_payment" | "charge_for_pending_refund_disputed" => {
+            "Do not pay the customer in another way: the bank decides about this payment, and where you lose, it returns the \
+             money itself. Answer or accept the dispute in Stripe instead of refunding."
+        }
+        "charge_already_refunded" => {
+            "Nothing is left of this payment: it was refunded before, perhaps elsewhere. Look at the payment's refunds in Stripe \
+             before you promise anything."
+        }
+        "expired_or_canceled_card" | "lost_or_stolen_card" | "charge_not_refundable" => {
+            "The money is with you, not with the customer, and cannot go back the way it came: the customer needs another way \
+             to get it."
+        }
+        "insufficient_funds" | "insufficient_balance_for_refund" => {
+            "The money is with you, not with the customer: your balance at Stripe did not cover it. Add to the balance, then \
+             refund again."
+        }
+        _ => {
+            "This refund did not reach the customer. Find out why before you refund again, and look at the payment in Stripe: \
+             money that came another way must not be paid twice."
+        }
+    }
+}
+
 fn line(event: RefundEvent) -> Line {
     Line {
         status: event.to_status.as_str(),
@@ -220,7 +249,8 @@ fn line(event: RefundEvent) -> Line {
         key_id: event.actor.key_id.map(|id| id.to_string()),
         client: event.actor.client,
         message: event.message,
-        attempt: event.attempt,
+        // That something was tried once goes without saying.
+        attempt: event.attempt.filter(|attempt| *attempt > 1),
         request_id: event.processor_request_id,
     }
 }

@@ -22,7 +22,8 @@ struct RefundsPage<'a> {
     entered: Entered,
     is_searched: bool,
     is_wrong: bool,
-    is_narrowed: bool,
+    /// How many filters hold.
+    narrowing: usize,
     rows: Vec<Row>,
     is_update: bool,
     older: Option<String>,
@@ -127,7 +128,8 @@ async fn find(viewer: &Viewer, filters: &Filters) -> Result<Found, Error> {
     Ok(Found { refunds: found.data, next: found.page.next_cursor, searched_to: found.searched_to.map(Moment::from) })
 }
 
-async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
+/// Whether refunds can be made: a processor is connected.
+pub(super) async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
     let connections = viewer.ask::<ListProcessors>(json!(Map::new())).await?.data;
     Ok(connections.iter().any(|connection| connection.status != ConnectionStatus::Disconnected))
 }
@@ -143,7 +145,7 @@ fn page_of(
         frame: Frame { title: "Refunds", section: Section::Refunds, viewer },
         is_searched: filters.is_any(),
         is_wrong: error.is_some(),
-        is_narrowed: filters.is_narrowed(),
+        narrowing: filters.narrowing(),
         rows: found.refunds.iter().map(Row::of).collect(),
         is_update: false,
         older: found.next.map(|cursor| format!("/refunds{}", filters.query(&[("cursor", &cursor)]))),

@@ -51,8 +51,12 @@ pub(super) fn duration(millis: i64) -> String {
 
 /// A time as it is read where no script turns it into the reader's zone: `23 Nov 2026, 03:21 UTC`.
 pub(super) fn time(at: Timestamp) -> String {
+    written(at, "%-d %b %Y, %H:%M UTC")
+}
+
+fn written(at: Timestamp, format: &str) -> String {
     let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
-    instant.to_zoned(jiff::tz::TimeZone::UTC).strftime("%-d %b %Y, %H:%M UTC").to_string()
+    instant.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string()
 }
 
 /// A time in a page: for machines in `datetime`, for people as text.
@@ -67,6 +71,11 @@ impl Moment {
     /// As it is read without a script.
     pub(super) fn text(&self) -> String {
         time(self.0)
+    }
+
+    /// The same to the second: where the order of things matters.
+    pub(super) fn text_to_the_second(&self) -> String {
+        written(self.0, "%-d %b %Y, %H:%M:%S UTC")
     }
 }
 

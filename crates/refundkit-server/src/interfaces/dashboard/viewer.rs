@@ -11,7 +11,7 @@ use refundkit::{Environment, ErrorCode, InitiatedBy, RequestId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::page::Problem;
+use super::page::{Problem, ShownEnvironment};
 use crate::{
     accounts::{self, SignedIn},
     app::App,
@@ -128,7 +128,12 @@ impl FromRequestParts<Arc<App>> for Viewer {
         let next = if parts.method.is_safe() { address.clone() } else { "/".to_owned() };
         let Some(token) = token(app, &parts.headers) else { return Err(Problem::SignIn { next }) };
         match accounts::session(app, token.expose_secret()).await? {
-            Some(signed_in) => Ok(Self { app: Arc::clone(app), signed_in, request_id, address }),
+            Some(signed_in) => {
+                if let Some(shown) = parts.extensions.get::<ShownEnvironment>() {
+                    shown.is(signed_in.session.environment);
+                }
+                Ok(Self { app: Arc::clone(app), signed_in, request_id, address })
+            }
             None => Err(Problem::SignIn { next }),
         }
     }

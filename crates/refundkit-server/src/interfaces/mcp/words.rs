@@ -41,7 +41,7 @@ pub(super) fn next_step(refund: &Refund) -> Option<String> {
     match (refund.status, refund.stage) {
         (RefundStatus::Completed | RefundStatus::Cancelled, _) => None,
         (RefundStatus::Failed, _) => Some(
-            "The money is with the merchant, and the customer needs another way to get it: hand this to a person. Do not simply repeat the refund."
+            "Hand this to a person, who sees from the failure whether the customer needs another way to get the money; after a dispute, paying another way pays twice. Do not simply repeat the refund."
                 .to_owned(),
         ),
         (_, RefundStage::OutcomeUnknown) => Some(format!(

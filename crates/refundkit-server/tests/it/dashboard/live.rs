@@ -47,10 +47,7 @@ async fn the_page_of_a_refund_is_told_what_happened() {
     let stream = owner.open(page.live()).await;
     stage.post(&format!("/v1/refunds/{id}/cancel"), json!({})).await.data(200);
     let text = whole(stream).await;
-    assert!(
-        text.contains("<div id=\"now\" hx-swap-oob=\"innerHTML\">") && text.contains("It was taken back."),
-        "{text}"
-    );
+    assert!(text.contains("<div id=\"now\" hx-swap-oob=\"innerHTML\">") && text.contains("badge cancelled"), "{text}");
     assert!(text.contains("event: ended"), "{text}");
 }
 
