@@ -54,6 +54,7 @@ pub async fn sign_in(app: &Arc<App>, email: &str, password: SecretString, from: 
         return Err(wrong_password());
     }
     let Some((user, hash)) = found else { return Err(wrong_password()) };
+    app.sign_ins.succeeded(&email, from);
     begin_session_with(app, &user, Some(hash)).await
 }
 

@@ -18,8 +18,8 @@ use crate::{
     config::PublicUrl,
     env::Env,
     interfaces::{
-        idempotency::RunningKeys, network::TrustedProxies, rate_limit::RateLimits, request_log::RequestLog,
-        sign_ins::SignIns,
+        dashboard::Places, idempotency::RunningKeys, network::TrustedProxies, rate_limit::RateLimits,
+        request_log::RequestLog, sign_ins::SignIns,
     },
     limits,
     processors::Connected,
@@ -81,9 +81,9 @@ pub struct App {
     /// Places for passwords that are checked at the same time.
     pub password_places: Semaphore,
     /// Places for exports from the dashboard.
-    pub export_places: Arc<Semaphore>,
+    pub export_places: Places,
     /// Places for pages that live.
-    pub live_places: Arc<Semaphore>,
+    pub live_places: Places,
     /// Whether requests are turned away because the process is ending.
     draining: AtomicBool,
 }
@@ -146,8 +146,8 @@ impl App {
             notification_places: Semaphore::new(limits::NOTIFICATIONS_READ_MAX),
             sign_ins: SignIns::default(),
             password_places: Semaphore::new(limits::PASSWORDS_AT_ONCE_MAX),
-            export_places: Arc::new(Semaphore::new(limits::EXPORTS_AT_ONCE_MAX)),
-            live_places: Arc::new(Semaphore::new(limits::LIVE_STREAMS_MAX)),
+            export_places: Places::new(limits::EXPORTS_AT_ONCE_MAX, limits::EXPORTS_OF_ONE_MAX),
+            live_places: Places::new(limits::LIVE_STREAMS_MAX, limits::LIVE_STREAMS_OF_ONE_MAX),
             draining: AtomicBool::new(false),
         })
     }

@@ -87,12 +87,14 @@ impl Caller {
         }
     }
 
-    /// The person whose refunds the owner limits, when it is one of those.
-    pub fn limited(&self) -> Option<UserId> {
-        match &self.who {
-            Who::Member { id, role: Role::Member, .. } => Some(*id),
-            Who::Member { .. } | Who::Key { .. } => None,
-        }
+    /// The same person with another role; a key stays as it is.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        let who = match self.who {
+            Who::Member { id, email, .. } => Who::Member { id, email, role },
+            key @ Who::Key { .. } => key,
+        };
+        Self { who, ..self }
     }
 
     /// The person's role, when it is one.

@@ -177,6 +177,18 @@ pub const SIGN_IN_FROM_EVERY: Duration = Duration::from_secs(5);
 pub const SIGN_INS_ANYWHERE_MAX: u32 = 100;
 /// How long one such try counts.
 pub const SIGN_IN_ANYWHERE_EVERY: Duration = Duration::from_secs(15);
+/// Tries from one large network of IPv6 (48 bits), with any addresses: one customer often has it all, or many have it together.
+pub const SIGN_INS_FROM_WIDE_MAX: u32 = 240;
+/// How long one such try counts.
+pub const SIGN_IN_FROM_WIDE_EVERY: Duration = Duration::from_secs(2);
+/// Tries with one address from one such network: fewer than use up what counts everywhere.
+pub const SIGN_INS_WIDE_MAX: u32 = 30;
+/// How long one such try counts.
+pub const SIGN_IN_WIDE_EVERY: Duration = Duration::from_secs(30);
+/// Places that are remembered because somebody signed in there; the oldest is forgotten for a new one.
+pub const SIGN_IN_PLACES_MAX: usize = 10_000;
+/// How long such a place is remembered.
+pub const SIGN_IN_PLACE_KNOWN: Duration = Duration::from_hours(30 * 24);
 /// Networks whose word about addresses is believed.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
 /// The hops of an `X-Forwarded-For` that are looked at, from the nearest.
@@ -196,6 +208,8 @@ pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Pages that live at the same time in this process: each holds a connection.
 pub const LIVE_STREAMS_MAX: usize = 64;
+/// Pages of one person that live at the same time.
+pub const LIVE_STREAMS_OF_ONE_MAX: usize = 8;
 /// How long a page lives; after that it says so, and lives again when it is loaded again.
 pub const LIVE_STREAM_MAX: Duration = Duration::from_mins(30);
 /// How often a page that lives looks for news.
@@ -215,6 +229,8 @@ pub const PAGE_ROWS: u32 = 25;
 pub const EXPORT_ROWS: u32 = 100;
 /// Exports under way at the same time; each reads as fast as it is fetched.
 pub const EXPORTS_AT_ONCE_MAX: usize = 4;
+/// Exports of one person under way at the same time.
+pub const EXPORTS_OF_ONE_MAX: usize = 2;
 /// How long an export waits for somebody who does not fetch it, before it is given up.
 pub const EXPORT_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a form waits for its double, which was sent a moment earlier.

@@ -20,6 +20,7 @@ use crate::{
     app::App,
     caller::{Caller, Role, Who},
     error::Error,
+    handlers::members,
     hint::Hint,
     interfaces::{
         input,
@@ -33,7 +34,7 @@ use crate::{
         ChangeRole, GetLog, GetOrganization, GetOverview, InviteMember, ListMembers, ListNotifications, LookAtRefund,
         LookAtTransaction, ReadRefunds, RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds, UpdateOrganization,
     },
-    store::idempotency_keys::BoundKey,
+    store::{Connection, idempotency_keys::BoundKey},
 };
 
 /// Every operation of the API, in the order of the documentation.
@@ -382,6 +383,10 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue
     if call.admitted.caller.through == InitiatedBy::Mcp {
         operation.refuse_agents(call.idempotency_key.is_some())?;
     }
+    if O::EFFECT != Effect::Read && call.admitted.caller.user().is_some() {
+        let mut connection = app.store.read().await?;
+        check_now::<O>(&mut connection, &call.admitted.caller).await?;
+    }
     let keyed = call.idempotency_key.zip(O::REPEAT);
     let mut context = Context { app, caller: call.admitted.caller, request_id: call.request_id, claim: None };
     let answer = match keyed {
@@ -405,6 +410,12 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue
     };
     let output = serde_json::value::to_raw_value(&answer.output).map_err(Error::internal)?;
     Ok(answer.map(|_| output))
+}
+
+/// Whether a person may do it still: as the database has the person now, and not as the session had when the request came.
+pub async fn check_now<O: Handle>(connection: &mut Connection, caller: &Caller) -> Result<(), Error> {
+    let Some(role) = members::role_now(connection, caller).await? else { return Ok(()) };
+    Of::<O>::ENTRY.check_rights(&caller.clone().with_role(role))
 }
 
 /// Asks a server for the operation, for an agent: what needs no server is checked here by the same rules.

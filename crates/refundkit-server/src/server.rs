@@ -1,6 +1,6 @@
 //! The running server: connections, workers, and an orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, http::Request};
 use hyper_util::{
@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -86,7 +86,10 @@ async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, peer, place)) = accepted else { continue };
+        let asked = Arc::new(Notify::new());
+        let asks = Arc::clone(&asked);
         let routes = routes.clone().map_request(move |mut request: Request<_>| {
+            asks.notify_one();
             request.extensions_mut().insert(peer);
             request
         });
@@ -94,7 +97,7 @@ async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
             // A connection that breaks is its client's business.
-            let _ = connection.await;
+            let _ = while_it_asks(connection, &asked).await;
             drop(place);
         });
     }
@@ -102,6 +105,18 @@ async fn serve(app: Arc<App>, listener: TcpListener, routes: Router) {
     if timeout(limits::CONNECTIONS_WAIT_MAX, open.shutdown()).await.is_err() {
         tracing::debug!("connections that were not answering were left behind");
     }
+}
+
+/// Serves a connection, unless no request comes of it in the time that a head has. The limit of HTTP/1 alone is not enough: it
+/// begins once it is clear that HTTP/1 is spoken, and who sends nothing, or half of HTTP/2's preface, would hold a place for ever.
+async fn while_it_asks<T>(connection: impl Future<Output = T>, asked: &Notify) -> Option<T> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        served = &mut connection => return Some(served),
+        () = asked.notified() => {}
+        () = sleep(limits::HEADER_READ_MAX) => return None,
+    }
+    Some(connection.await)
 }
 
 /// The next connection, once there is a place for it; none when accepting failed, after a rest.

@@ -5,11 +5,11 @@ use refundkit::{
     operations::{CreateApiKey, ListApiKeys, RevokeApiKey},
 };
 
-use super::pages;
+use super::{members, pages};
 use crate::{
     error::Error,
     hint::Hint,
-    registry::{Answer, Context, ContextFuture, Handle, Repeat},
+    registry::{self, Answer, Context, ContextFuture, Handle, Repeat},
     store::{Lock, api_keys, api_keys::NewApiKey, idempotency_keys},
 };
 
@@ -25,7 +25,8 @@ impl Handle for CreateApiKey {
     const STATUSES: &'static [u16] = &[201];
 
     async fn handle(self, context: &Context) -> Result<Answer<CreatedApiKey>, Error> {
-        let (app, tenant, claim) = (&context.app, context.caller.tenant, context.claim.clone());
+        let (app, caller, claim) = (&context.app, context.caller.clone(), context.claim.clone());
+        let tenant = caller.tenant;
         let key = app.env.new_api_key(tenant.environment);
         let new = NewApiKey {
             id: app.env.new_key_id(),
@@ -47,6 +48,9 @@ impl Handle for CreateApiKey {
         app.store
             .write::<_, Error, _>(move |connection| {
                 Box::pin(async move {
+                    // A key outlives whoever made it: nobody makes one who may not any more.
+                    members::hold(connection, &caller).await?;
+                    registry::check_now::<Self>(connection, &caller).await?;
                     api_keys::insert(connection, tenant, &new).await?;
                     if let Some(claim) = claim {
                         let bound = claim.bound_to(new.id);

@@ -13,6 +13,7 @@ use super::{
     transactions::{self, ReadTransaction},
 };
 use crate::{
+    caller::Role,
     error::Error,
     operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook, looks::MemberRoom},
     progress,
@@ -41,7 +42,7 @@ impl Handle for LookAtTransaction {
 
 /// What the caller may refund of the payment, when somebody set a bound.
 async fn room(context: &Context, read: &ReadTransaction, own: &[OwnRefund]) -> Result<Option<MemberRoom>, Error> {
-    if context.caller.limited().is_none() {
+    if context.caller.role() != Some(Role::Member) {
         return Ok(None);
     }
     let mut connection = context.app.store.read().await?;

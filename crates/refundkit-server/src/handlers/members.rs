@@ -169,9 +169,27 @@ async fn lock(connection: &mut Connection, caller: &Caller) -> Result<Role, Erro
     let organization = caller.tenant.organization_id;
     connection.lock(&Lock::Organization(organization)).await?;
     let found = users::find_member(connection, organization, you(caller)?).await?;
-    found
-        .map(|user| user.role)
-        .ok_or_else(|| Error::new(ErrorCode::Unauthorized, "You are no longer a member of this organization."))
+    found.map(|user| user.role).ok_or_else(no_longer)
+}
+
+/// What the caller is by now, when it is a person: who was removed is refused. Told for as long as the unit of work lasts, in one
+/// that first [holds](hold) the organization's people.
+pub async fn role_now(connection: &mut Connection, caller: &Caller) -> Result<Option<Role>, Error> {
+    let Some((id, _)) = caller.user() else { return Ok(None) };
+    let found = users::find_member(connection, caller.tenant.organization_id, id).await?;
+    found.map(|user| Some(user.role)).ok_or_else(no_longer)
+}
+
+/// Makes changes of the organization's people wait for this unit of work, when the caller is one of them.
+pub async fn hold(connection: &mut Connection, caller: &Caller) -> Result<(), Error> {
+    if caller.user().is_some() {
+        connection.lock_shared(&Lock::Organization(caller.tenant.organization_id)).await?;
+    }
+    Ok(())
+}
+
+fn no_longer() -> Error {
+    Error::new(ErrorCode::Unauthorized, "You are no longer a member of this organization.")
 }
 
 async fn member(connection: &mut Connection, organization: OrganizationId, id: UserId) -> Result<User, Error> {

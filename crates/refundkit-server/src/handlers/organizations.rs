@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use refundkit::{Amount, Currency, OrganizationId};
 use refundkit_core::eligibility;
 
+use super::members;
 use crate::{
     accounts,
     caller::{Caller, Role},
@@ -12,18 +13,19 @@ use crate::{
     limits,
     operations::{GetOrganization, UpdateOrganization, organizations::Organization},
     registry::{Answer, Context, Handle},
-    store::{Connection, Lock, StoreError, organizations, organizations::Organization as StoredOrganization},
+    store::{Connection, Lock, organizations, organizations::Organization as StoredOrganization},
 };
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// What the owner lets the caller refund in this currency, when the caller is somebody whose refunds are limited.
+/// What the owner lets the caller refund in this currency, when the caller is by now somebody whose refunds are limited.
 pub async fn limited(
     connection: &mut Connection,
     caller: &Caller,
     currency: Currency,
-) -> Result<Option<eligibility::Member>, StoreError> {
-    let Some(id) = caller.limited() else { return Ok(None) };
+) -> Result<Option<eligibility::Member>, Error> {
+    let role = members::role_now(connection, caller).await?;
+    let Some((id, _)) = caller.user().filter(|_| role == Some(Role::Member)) else { return Ok(None) };
     let organization = organizations::get(connection, caller.tenant.organization_id).await?;
     Ok(Some(eligibility::Member { id, limit: organization.member_limits.get(&currency).copied() }))
 }

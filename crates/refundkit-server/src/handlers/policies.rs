@@ -9,6 +9,7 @@ use super::{
     transactions::{self, ReadTransaction},
 };
 use crate::{
+    caller::Role,
     error::Error,
     interfaces::mcp::{tool::Tool, tools},
     registry::{Answer, Context, Handle},
@@ -31,9 +32,9 @@ pub async fn decide(
     own: &[OwnRefund],
     amount: Option<Amount>,
 ) -> Result<PolicyDecision, Error> {
-    let member = match context.caller.limited() {
-        None => None,
-        Some(_) => {
+    let member = match context.caller.role() {
+        None | Some(Role::Admin | Role::Owner) => None,
+        Some(Role::Member) => {
             let mut connection = context.app.store.read().await?;
             organizations::limited(&mut connection, &context.caller, read.charge.currency).await?
         }

@@ -16,7 +16,7 @@ use refundkit_core::{
 };
 use tokio::time::timeout;
 
-use super::{organizations, pages, transactions, transactions::ReadTransaction};
+use super::{members, organizations, pages, transactions, transactions::ReadTransaction};
 use crate::{
     error::Error,
     hint::Hint,
@@ -96,6 +96,7 @@ async fn reserve(
     let unit = async move |connection: &mut crate::store::Connection| {
         let ReadTransaction { connection: through, processor, charge } = read;
         // What is decided here holds until it is written: nobody decides about this charge, or changes the connection, meanwhile.
+        members::hold(connection, &caller).await?;
         connection.lock_shared(&Lock::Connections(tenant)).await?;
         connection.lock(&Lock::Charge(through.id, &charge.id)).await?;
         if let Some(claim) = &claim

@@ -34,6 +34,8 @@ impl FromRequestParts<Arc<App>> for Client {
 
 /// The bits of an IPv6 address that name a network: who has one address of it has them all.
 const NETWORK_BITS: u32 = 64;
+/// The bits of the largest network that is given to one customer: it has many of those.
+const WIDE_NETWORK_BITS: u32 = 48;
 /// In which proxies write from whom they have a request, each behind those before it.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -87,8 +89,22 @@ pub fn client(trusted: &TrustedProxies, extensions: &Extensions, headers: &Heade
 pub fn place(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> NETWORK_BITS << NETWORK_BITS).into(),
+        IpAddr::V6(address) => network(address, NETWORK_BITS).into(),
     }
+}
+
+/// The large network of an IPv6 address, by which tries are counted as well.
+pub fn wide_place(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(network(address, WIDE_NETWORK_BITS).into()),
+    }
+}
+
+/// The first bits of an address.
+fn network(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    let rest = Ipv6Addr::BITS.saturating_sub(bits);
+    Ipv6Addr::from(u128::from(address) >> rest << rest)
 }
 
 #[cfg(test)]

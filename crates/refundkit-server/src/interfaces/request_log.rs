@@ -79,10 +79,10 @@ async fn write_entries(store: Store, mut queue: mpsc::Receiver<(Tenant, LogEntry
 fn last_uses(entries: &[(Tenant, LogEntry)]) -> Vec<(refundkit::KeyId, Timestamp)> {
     let mut uses: Vec<(refundkit::KeyId, Timestamp)> = Vec::new();
     for (_, entry) in entries {
-        let Some(used) = entry.key_id else { continue };
-        match uses.iter_mut().find(|(key, _)| *key == used) {
+        let Some(key_id) = entry.key_id else { continue };
+        match uses.iter_mut().find(|(key, _)| *key == key_id) {
             Some((_, at)) => *at = entry.created_at,
-            None => uses.push((used, entry.created_at)),
+            None => uses.push((key_id, entry.created_at)),
         }
     }
     // In one order everywhere: two instances that note the same keys must not wait for each other in a circle.

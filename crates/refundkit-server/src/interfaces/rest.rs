@@ -62,7 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
     }
     let router = router
         .merge(pages::router())
-        .merge(dashboard::router())
+        .merge(dashboard::router(&app))
         .merge(stripe_webhooks::router())
         .merge(mcp::http::router(&app));
     finish(app, router, "People begin at /; what programs can call is listed at /docs.")
@@ -77,12 +77,12 @@ pub fn health_router(app: Arc<App>) -> Router {
 /// What holds for every path, those included that do not exist: `hint` says where to look then.
 fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str) -> Router {
     router
-        .fallback(async move |Extension(id): Extension<RequestId>, request: Request| {
+        .fallback(async move |State(app): State<Arc<App>>, Extension(id): Extension<RequestId>, request: Request| {
             let message = format!("No such path: {} {}", request.method(), request.uri().path());
             let error = Error::new(ErrorCode::NotFound, message).hint(hint);
             let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let is_person = accepts.contains("text/html") && !request.uri().path().starts_with("/v1/");
-            if is_person { dashboard::problem(&error, id) } else { error.response(id) }
+            if is_person { dashboard::problem(&app, &error, id) } else { error.response(id) }
         })
         .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
             Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)

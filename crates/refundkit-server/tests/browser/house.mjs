@@ -112,7 +112,7 @@ export class House {
 
   /** Somebody with a browser of their own. */
   async person(options = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: this.url });
     const page = await context.newPage();
     return new Person(this, context, page);

@@ -318,7 +318,7 @@ async fn one_call_may_have_a_time_of_its_own() {
     let server = Server::play([Step::Silence, done(&refund("completed", "settled"))]).await;
     let client = RefundKit::builder().api_key(KEY).base_url(&server.url).max_retries(0).build().unwrap();
     let hurried = Options::default().timeout(Duration::from_millis(200));
-    let error = client.send_with(&GetRefund { id: id() }, hurried).await.unwrap_err();
+    let error = client.send_with(&GetRefund::new(id()), hurried).await.unwrap_err();
     assert_eq!((error.code, error.retryable), (ErrorCode::Timeout, true));
     // The client's own time is untouched.
     client.refunds().get(id()).await.unwrap();

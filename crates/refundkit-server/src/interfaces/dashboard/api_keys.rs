@@ -16,14 +16,16 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    form::{Entered, Posted},
+    form::{Entered, Form, Posted},
     page::{self, Frame, Section, Shown},
     show::Moment,
     viewer::Viewer,
 };
-use crate::{app::App, error::Error, interfaces::idempotency};
+use crate::{app::App, error::Error};
 
 const ADDRESS: &str = "/settings/api-keys";
+/// How the idempotency key in a form begins.
+const FORM_KEY_PREFIX: &str = "dashboard-";
 /// Random bytes of the idempotency key in a form.
 const FORM_KEY_BYTES: usize = 16;
 
@@ -116,7 +118,7 @@ async fn page_of<'a>(
         keys: keys(viewer).await?,
         entered,
         scopes: [("read", "read"), ("write", "write"), ("admin", "admin")],
-        idempotency_key: format!("dashboard-{}", hex::encode(viewer.app.env.random_bytes::<FORM_KEY_BYTES>())),
+        idempotency_key: format!("{FORM_KEY_PREFIX}{}", hex::encode(viewer.app.env.random_bytes::<FORM_KEY_BYTES>())),
     })
 }
 
@@ -139,7 +141,7 @@ async fn show(viewer: Viewer, Query(query): Query<PageQuery>) -> Shown {
 
 async fn create(Posted { viewer, form }: Posted) -> Shown {
     let input = json!({ "name": form.get("name"), "scope": form.get("scope") });
-    let asked = match idempotency::from_value(&form.get("idempotencyKey").into()) {
+    let asked = match form_key(&form) {
         Ok(key) => viewer.ask_once::<CreateApiKey>(Some(key), input).await,
         Err(error) => Err(error),
     };
@@ -154,6 +156,17 @@ async fn create(Posted { viewer, form }: Posted) -> Shown {
             page::html_with(status, &page_of(&viewer, None, None, form.again(error)).await?)
         }
     }
+}
+
+/// The idempotency key that [`page_of`] gave the form: no other is believed.
+fn form_key(form: &Form) -> Result<String, Error> {
+    let key = form.get("idempotencyKey");
+    let number = key.strip_prefix(FORM_KEY_PREFIX).and_then(|number| hex::decode(number).ok());
+    if number.is_some_and(|bytes| bytes.len() == FORM_KEY_BYTES) {
+        return Ok(key.to_owned());
+    }
+    Err(Error::validation("idempotencyKey", "This form did not come from this page as it is. No key was made.")
+        .hint("Open the page again and fill in its form."))
 }
 
 async fn find(viewer: &Viewer, id: &str) -> Result<Key, Error> {

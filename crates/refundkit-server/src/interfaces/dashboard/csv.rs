@@ -1,6 +1,6 @@
 //! `/refunds.csv`: the refunds of a list as a file for spreadsheets (RFC 4180), read and sent a page at a time.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use axum::{
     body::{Body, Bytes},
@@ -10,12 +10,9 @@ use axum::{
 use futures_util::stream;
 use refundkit::{Refund, money::write_amount};
 use serde_json::Value;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 
-use super::{filters::Filters, page::Shown, viewer::Viewer};
+use super::{filters::Filters, page::Shown, places::Place, viewer::Viewer};
 use crate::{
     error::Error,
     limits,
@@ -38,8 +35,8 @@ enum Piece {
 
 /// `GET /refunds.csv`.
 pub(super) async fn export(viewer: Viewer) -> Shown {
-    let place = Arc::clone(&viewer.app.export_places).try_acquire_owned();
-    let place = place.map_err(|_| Error::unavailable("Several exports are under way; try again in a moment."))?;
+    let place = viewer.app.export_places.take(viewer.signed_in.user.id);
+    let place = place.ok_or_else(|| Error::unavailable("Several exports are under way; try again in a moment."))?;
     let mut input = Filters::of_address(&viewer.address).input()?;
     input.insert("limit".to_owned(), limits::EXPORT_ROWS.into());
     // The first page is read before anything is answered, so that what is wrong is said on a page and not in a file.
@@ -71,13 +68,7 @@ fn file(name: &str, pieces: mpsc::Receiver<Piece>) -> Result<Response, Error> {
 }
 
 /// Writes the file for as long as somebody fetches it and may.
-async fn write(
-    viewer: Viewer,
-    input: Value,
-    first: Searched<Refund>,
-    pieces: mpsc::Sender<Piece>,
-    _place: OwnedSemaphorePermit,
-) {
+async fn write(viewer: Viewer, input: Value, first: Searched<Refund>, pieces: mpsc::Sender<Piece>, _place: Place) {
     let mut found = first;
     let mut text = COLUMNS.to_owned();
     loop {
@@ -119,6 +110,8 @@ async fn next(viewer: &Viewer, input: &Value, cursor: String) -> Result<Option<S
 fn line(refund: &Refund) -> String {
     let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let metadata = refund.metadata.as_ref().and_then(|metadata| serde_json::to_string(metadata).ok());
+    // The same JSON, whose texts cannot begin a cell where files are separated by semicolons.
+    let metadata = metadata.map(|json| json.replace(';', "\\u003b"));
     let cells = [
         refund.id.to_string(),
         refund.created_at.to_string(),
@@ -146,12 +139,25 @@ fn line(refund: &Refund) -> String {
 
 /// A cell: quoted where it must be, and never a formula to a spreadsheet, whoever wrote the text.
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if text.contains([',', '"', '\r', '\n']) {
-        format!("\"{guard}{}\"", text.replace('"', "\"\""))
-    } else {
-        format!("{guard}{text}")
+    let text = guarded(text);
+    if text.contains([',', ';', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// The text with an apostrophe before what would make it a formula: at its beginning, and behind each semicolon, at which
+/// spreadsheets of many countries begin a cell, and behind whatever else may begin one there.
+fn guarded(text: &str) -> String {
+    let mut guarded = String::with_capacity(text.len());
+    let mut is_first = true;
+    for character in text.chars() {
+        if is_first && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            guarded.push('\'');
+        }
+        // What stands between a semicolon and the formula may be left out on the way.
+        is_first = matches!(character, ';' | '\t' | '\r' | '\n')
+            || (is_first && !guarded.is_empty() && matches!(character, ' ' | '"'));
+        guarded.push(character);
     }
+    guarded
 }
 
 #[cfg(test)]
@@ -171,6 +177,11 @@ mod tests {
             ("-1", "'-1"),
             ("@x", "'@x"),
             ("\tx", "'\tx"),
+            ("a;b", "\"a;b\""),
+            ("no\n=1", "\"no\n'=1\""),
+            ("no;=1+1", "\"no;'=1+1\""),
+            ("no; @x;-1", "\"no; '@x;'-1\""),
+            ("no;\"+1", "\"no;\"\"'+1\""),
             ("=HYPERLINK(\"http://x\",1)", "\"'=HYPERLINK(\"\"http://x\"\",1)\""),
         ] {
             assert_eq!(cell(text), written);

@@ -10,9 +10,10 @@ use axum::{
 };
 use refundkit::ErrorCode;
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::{page::Problem, viewer::Viewer};
-use crate::{app::App, error::Error};
+use crate::{app::App, error::Error, limits};
 
 /// What a person filled in, by field.
 #[derive(Default)]
@@ -44,6 +45,12 @@ impl Form {
         self.0.contains_key(name)
     }
 
+    /// The same form without its other fields.
+    pub(super) fn with_only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| names.contains(&name.as_str()));
+        self
+    }
+
     /// The same form with something in a field that is empty.
     pub(super) fn or(mut self, name: &str, value: &str) -> Self {
         if self.given(name).is_none() {
@@ -67,7 +74,8 @@ impl FromRequest<Arc<App>> for Form {
         if !media_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded")) {
             return Err(Error::new(ErrorCode::UnsupportedMediaType, "This is not a form.").into());
         }
-        let body = Bytes::from_request(request, app).await;
+        let body = timeout(limits::BODY_READ_MAX, Bytes::from_request(request, app)).await;
+        let body = body.map_err(|_| Error::validation("", "The form did not arrive in time. Nothing was done."))?;
         let body = body.map_err(|_| Error::new(ErrorCode::RequestTooLarge, "The form is too large."))?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
@@ -85,9 +93,10 @@ impl FromRequest<Arc<App>> for Posted {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        // The form is read first, and then who sends it: a body that is held back must not keep alive what somebody was meanwhile.
         let (mut parts, body) = request.into_parts();
+        let form = Form::from_request(Request::from_parts(parts.clone(), body), app).await?;
         let viewer = Viewer::from_request_parts(&mut parts, app).await?;
-        let form = Form::from_request(Request::from_parts(parts, body), app).await?;
         let (made_in, shown) = (form.get("environment"), viewer.environment());
         if made_in != shown.as_str() {
             let message = format!(
@@ -107,8 +116,10 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     let is_ours = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => site == "same-origin",
         (None, Some(origin)) => {
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
-            authority.is_some() && (authority == text("host") || authority == Some(&app.public_url.authority))
+            let (scheme, authority) = origin.split_once("://").unwrap_or_default();
+            // A page without encryption may be anybody's who sits on the way.
+            let is_safe = scheme == "https" || (scheme == "http" && !app.public_url.is_https());
+            is_safe && (Some(authority) == text("host") || authority == app.public_url.authority)
         }
         (None, None) => false,
     };

@@ -13,7 +13,6 @@ use refundkit::ErrorCode;
 use serde::Deserialize;
 
 use super::{
-    assets,
     form::{Entered, Form},
     page::{self, Shown},
     show::Moment,
@@ -43,10 +42,6 @@ struct InvitationPage {
 impl InvitationPage {
     fn of(invited: Invited, entered: Entered) -> Self {
         Self { until: invited.invitation.expires_at.into(), invited, entered }
-    }
-
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
     }
 }
 

@@ -4,7 +4,7 @@
 //! The page says with its address what it shows (`ref_….<updatedAt in milliseconds>`), so that nothing is missed in between and
 //! nothing is sent twice. A stream that ends without `ended` is connected again by the page.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use axum::{
     extract::Path,
@@ -16,14 +16,12 @@ use axum::{
 use futures_util::stream;
 use refundkit::{ErrorCode, Refund, RefundId, RefundStatus, Timestamp};
 use serde_json::json;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use super::{
     form::Form,
     page::{Problem, Shown},
+    places::Place,
     refund,
     refunds::{self, is_moving},
     show,
@@ -52,7 +50,7 @@ struct Live {
     until: Instant,
     is_settled: bool,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Where a list's lines are kept up to date; none when none of them moves.
@@ -114,7 +112,7 @@ fn read_shown(text: &str) -> Option<Seen> {
 
 /// Begins a stream, if there is a place for it.
 fn begin(viewer: Viewer, shows: Shows, seen: Vec<Seen>) -> axum::response::Response {
-    let Ok(place) = Arc::clone(&viewer.app.live_places).try_acquire_owned() else { return said(wait()) };
+    let Some(place) = viewer.app.live_places.take(viewer.signed_in.user.id) else { return said(wait()) };
     let live = Live {
         viewer,
         shows,

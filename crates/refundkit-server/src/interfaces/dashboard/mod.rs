@@ -1,5 +1,5 @@
 //! The dashboard: pages for people, in the binary itself. A page is a handler here, a template in `templates/`, and operations that
-//! it asks as any program would ([`viewer`]). No page touches the store, and none needs a script to be used.
+//! it asks as any program would (`viewer`). No page touches the store, and none needs a script to be used.
 
 mod account;
 mod api_keys;
@@ -14,6 +14,7 @@ mod new_refund;
 mod organization;
 mod overview;
 mod page;
+mod places;
 mod processors;
 mod refund;
 mod refunds;
@@ -34,11 +35,12 @@ use axum::{
 };
 
 pub use page::problem;
+pub use places::Places;
 
 use crate::{app::App, limits};
 
 /// The routes of the dashboard.
-pub fn router() -> Router<Arc<App>> {
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(overview::show))
         .route("/login", get(sign_in::show).post(sign_in::sign_in))
@@ -63,5 +65,5 @@ pub fn router() -> Router<Arc<App>> {
         .merge(account::routes())
         .merge(invitation::routes())
         .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
-        .layer(middleware::from_fn(page::around))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), page::around))
 }

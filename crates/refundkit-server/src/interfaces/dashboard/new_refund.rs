@@ -145,7 +145,9 @@ impl Part {
 
 /// `GET /refunds/new?transactionId=…`.
 pub(super) async fn show(viewer: Viewer) -> Shown {
+    // An address may be anybody's: it fills in what can be seen, and never the number that makes two forms one request.
     let form = Form::of_query(viewer.address.split_once('?').map_or("", |(_, query)| query));
+    let form = form.with_only(&["transactionId", "amount", "reason"]);
     let Some(id) = form.given("transactionId") else {
         return page::html(&page_of(&viewer, Entered::of(form, None), None));
     };
@@ -176,6 +178,7 @@ pub(super) async fn create(Posted { viewer, form }: Posted) -> Shown {
         return confirm(Posted { viewer, form }).await;
     };
     let made = match read(&form) {
+        Ok(wanted) if key != key_of(form.get("formId"), &wanted.input) => Err(not_confirmed()),
         Ok(wanted) => ask(&viewer, &key, &wanted).await,
         Err(error) => Err(error),
     };
@@ -311,6 +314,12 @@ fn confirm_page<'a>(viewer: &'a Viewer, form: &Form, look: TransactionLook, want
         form_id,
         payment: Payment::of(look),
     }
+}
+
+/// A form whose key is not that of what it asks: it is not the one that was shown to be confirmed.
+fn not_confirmed() -> Error {
+    Error::validation("idempotencyKey", "This is not what was shown to be confirmed. Nothing was done.")
+        .hint("Check what is written here, and confirm it again.")
 }
 
 /// The idempotency key of one thing that is asked with a form.

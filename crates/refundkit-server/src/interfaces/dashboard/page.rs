@@ -5,19 +5,22 @@ use std::sync::{Arc, OnceLock};
 use askama::Template;
 use axum::{
     Extension,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
 use refundkit::{Environment, ErrorCode, RequestId};
 
-use super::{assets, viewer::Viewer};
-use crate::error::Error;
+use super::viewer::Viewer;
+use crate::{app::App, error::Error};
 
 /// Nothing but our own files; no script or style in the page itself; no other site may frame it or be sent its forms.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// For a year, browsers come to this host through https and nothing else.
+const ONLY_HTTPS: &str = "max-age=31536000";
 
 /// An answer of the dashboard: a page, or why there is none.
 pub(super) type Shown = Result<Response, Problem>;
@@ -82,6 +85,7 @@ pub(super) fn html_with(status: StatusCode, template: &impl Template) -> Shown {
 }
 
 /// To another page, after a form was done.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a handler answers, as a page is")]
 pub(super) fn to(address: &str) -> Shown {
     Ok(Redirect::to(address).into_response())
 }
@@ -155,32 +159,35 @@ impl Frame<'_> {
     pub(super) fn is_live(&self) -> bool {
         self.viewer.environment() == Environment::Live
     }
-
-    /// The address of an asset.
-    pub(super) fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// What holds for every answer: its headers, and a page in place of an error.
-pub(super) async fn around(Extension(id): Extension<RequestId>, mut request: Request, next: Next) -> Response {
+pub(super) async fn around(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let shown = ShownEnvironment::default();
     request.extensions_mut().insert(shown.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         response = refused(&error, id, shown.0.get().copied());
     }
-    with_headers(response)
+    with_headers(&app, response)
 }
 
 /// An error as a page, for people who come to no page of the dashboard.
-pub fn problem(error: &Error, id: RequestId) -> Response {
-    with_headers(refused(error, id, None))
+pub fn problem(app: &App, error: &Error, id: RequestId) -> Response {
+    with_headers(app, refused(error, id, None))
 }
 
-fn with_headers(mut response: Response) -> Response {
+fn with_headers(app: &App, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if app.public_url.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_HTTPS));
+    }
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
     response
@@ -195,12 +202,6 @@ struct ProblemPage<'a> {
     request_id: String,
     /// Which environment was looked at, where somebody is signed in.
     environment: Option<Environment>,
-}
-
-impl ProblemPage<'_> {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// An error as a page.

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    assets,
     form::{Entered, Form, Posted},
     page::{self, Shown},
     viewer::{self, Viewer},
@@ -38,18 +37,6 @@ struct LoginPage {
 #[template(path = "setup.html")]
 struct SetupPage {
     entered: Entered,
-}
-
-impl LoginPage {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
-}
-
-impl SetupPage {
-    fn asset(&self, name: &str) -> &'static str {
-        assets::address(name)
-    }
 }
 
 /// What the address of the log-in page may say.
@@ -101,9 +88,11 @@ pub(super) async fn sign_in(
     }
 }
 
-/// A path of this server, and nothing else: where to go after signing in.
+/// A path of this server, and nothing else: where to go after signing in. Browsers leave out tabs and line breaks, and take a
+/// backslash for a slash, so that `/\t/elsewhere` would lead to another server.
 fn own_address(address: &str) -> &str {
-    let is_own = address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n']);
+    let is_plain = |character: char| character != '\\' && !character.is_control();
+    let is_own = address.starts_with('/') && !address.starts_with("//") && address.chars().all(is_plain);
     if is_own { address } else { "/" }
 }
 
@@ -202,4 +191,30 @@ async fn begin(app: &Arc<App>, form: &Form) -> Result<User, Error> {
         SetupError::AlreadyDone => Error::new(ErrorCode::Conflict, "Somebody was faster: this installation is set up."),
         other => Error::internal(other),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_address;
+
+    #[test]
+    fn signing_in_leads_nowhere_but_here() {
+        for own in ["/", "/refunds?status=failed&q=a%09b", "/refunds/ref_1#now"] {
+            assert_eq!(own_address(own), own);
+        }
+        for other in [
+            "",
+            "refunds",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\r\n/evil.example",
+            "/\u{0}/evil.example",
+            "/\u{7f}/evil.example",
+            "/\u{85}/evil.example",
+        ] {
+            assert_eq!(own_address(other), "/", "{other:?}");
+        }
+    }
 }

@@ -12,12 +12,9 @@ use axum::{
     },
 };
 use futures_util::stream;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
-use super::viewer::Viewer;
+use super::{places::Place, viewer::Viewer};
 use crate::{accounts, error::Error, limits};
 
 /// The event after which a page does not come back by itself.
@@ -37,14 +34,14 @@ struct Live {
     look: Look,
     sent: Option<String>,
     until: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Sends what the look finds now, and again whenever it finds something else. Without anybody signed in, and where too many pages
 /// live already, it ends at once.
 pub(super) fn fragments(viewer: Option<Viewer>, look: Look) -> Response {
     let live = viewer.and_then(|viewer| {
-        let place = std::sync::Arc::clone(&viewer.app.live_places).try_acquire_owned().ok()?;
+        let place = viewer.app.live_places.take(viewer.signed_in.user.id)?;
         let until = Instant::now() + limits::LIVE_STREAM_MAX;
         Some(Box::new(Live { viewer, look, sent: None, until, _place: place }))
     });

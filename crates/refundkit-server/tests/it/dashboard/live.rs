@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use refundkit_server::limits;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -76,4 +77,22 @@ async fn strangers_are_told_nothing_and_streams_end_with_the_session_and_the_ser
     };
     stage.restart().await;
     assert!(whole(stream).await.contains("Needs the customer"), "it was told before the server ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_has_so_many_live_pages_and_others_have_theirs() {
+    let stage = Stage::new().await;
+    let id = waiting(&stage).await;
+    let path = format!("/refunds/{id}/live?since=0");
+    let owner = Browser::owner(&stage).await;
+    let mut open = Vec::new();
+    for _ in 0..limits::LIVE_STREAMS_OF_ONE_MAX {
+        let mut stream = owner.open(&path).await;
+        stream.chunk().await.unwrap().unwrap();
+        open.push(stream);
+    }
+    let text = whole(owner.open(&path).await).await;
+    assert!(text.contains("event: wait") && !text.contains("800"), "{text}");
+    let other = Browser::of_another(&stage).await;
+    assert!(!whole(other.open(&path).await).await.contains("event: wait"), "another person has a place");
 }

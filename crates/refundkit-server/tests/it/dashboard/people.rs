@@ -19,7 +19,7 @@ async fn invite(inviting: &Visitor<'_>, email: &str, role: &str) -> String {
     link.strip_prefix("https://refunds.example").unwrap().to_owned()
 }
 
-async fn id_of(stage: &Stage, email: &str) -> String {
+pub(super) async fn id_of(stage: &Stage, email: &str) -> String {
     let found = users::find_by_email(&mut stage.app.store.read().await.unwrap(), email).await.unwrap();
     found.unwrap().0.id.to_string()
 }

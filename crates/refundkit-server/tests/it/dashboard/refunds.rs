@@ -100,6 +100,27 @@ async fn what_is_wrong_with_an_amount_is_said_beside_it_and_nothing_typed_is_los
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_confirmed_is_made_and_an_address_chooses_no_key() {
+    let stage = Stage::new().await;
+    let owner = Browser::owner(&stage).await;
+    let page = owner.get(&format!("/refunds/new?transactionId={CHARGE}&amount=25.00&formId=chosen")).await;
+    assert_eq!(page.has(200, &[]).value("amount"), "25.00");
+    let form_id = page.value("formId");
+    assert_ne!(form_id, "chosen", "two people who follow one link ask for two refunds");
+
+    let confirmed = owner.post(CONFIRM, &filled(CHARGE, "25.00", form_id)).await.hidden(CREATE);
+    for (name, value) in [("idempotencyKey", "a-program's-own-key"), ("amount", "99.00"), ("formId", "another")] {
+        let mut fields = confirmed.clone();
+        fields.iter_mut().find(|(field, _)| field == name).unwrap().1 = value.to_owned();
+        let refused = owner.post(CREATE, &as_str(&fields)).await;
+        refused.has(400, &["not what was shown to be confirmed. Nothing was done."]);
+    }
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (0, 0));
+    owner.post(CREATE, &as_str(&confirmed)).await.has(303, &[]);
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (2500, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_cannot_be_refunded_is_explained() {
     let stage = Stage::new().await;
     let owner = Browser::owner(&stage).await;

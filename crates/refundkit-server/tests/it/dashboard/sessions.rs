@@ -108,11 +108,18 @@ async fn a_form_from_elsewhere_or_from_the_other_environment_does_nothing() {
     for (name, value) in [
         ("origin", "https://elsewhere.example"),
         ("origin", "null"),
+        // The right host, as whoever sits on the way would be it.
+        ("origin", "http://refunds.example"),
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
         ada.send(ada.form(path, &fields).header(name, value)).await.has(403, &["Nothing was done"]);
     }
+    ada.send(
+        ada.form("/settings/account/sessions", &[("environment", "test")]).header("origin", "https://refunds.example"),
+    )
+    .await
+    .leads_to("/settings/account?notice=sessions");
     let live = [("environment", "live"), ("name", "Stolen"), ("duplicateWindowHours", "1")];
     let mistaken = ada.send(ada.form(path, &live).header("sec-fetch-site", "same-origin")).await;
     mistaken.has(400, &["belongs to the live environment"]);
@@ -142,4 +149,14 @@ async fn changing_the_password_asks_for_the_old_one_and_ends_the_other_sessions(
     again.sign_in(OWNER.0, "another correct horse").await.leads_to("/");
     ada.post("/settings/account/sessions", &[]).await.leads_to("/settings/account?notice=sessions");
     assert_eq!((ada.is_signed_in().await, again.is_signed_in().await), (true, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_are_told_to_come_through_https_alone() {
+    let stage = Stage::new().await;
+    for path in ["/login", "/settings/account", "/nothing"] {
+        let answer = reqwest::Client::new().get(format!("{}{path}", stage.url)).header("accept", "text/html");
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000", "{path}");
+    }
 }

@@ -18,6 +18,9 @@ use crate::support::{Setting, Stage, stripe_webhooks};
 const STRIPE: &str = "/settings/processors/stripe";
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// An idempotency key as forms have it.
+const KEY: &str = "dashboard-0123456789abcdef0123456789abcdef";
+
 /// A browser with somebody signed in.
 struct Browser<'a> {
     stage: &'a Stage,
@@ -122,13 +125,10 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form that is done, and follows to the page that says so.
-    #[track_caller]
-    fn done(&self, path: &'a str, fields: &'a [(&'a str, &'a str)]) -> impl Future<Output = Page> {
-        async move {
-            let page = self.post(path, fields).await;
-            let location = page.has(303, &[]).location.clone().unwrap();
-            self.get(&location).await
-        }
+    async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.post(path, fields).await;
+        let location = page.has(303, &[]).location.clone().unwrap();
+        self.get(&location).await
     }
 }
 
@@ -240,7 +240,7 @@ async fn a_member_sees_the_connection_and_changes_nothing() {
         ("/settings/processors/stripe/test", &[]),
         ("/settings/processors/stripe/disconnect", &[]),
         ("/settings/processors/stripe/webhook-secret", &[("webhookSecret", stripe_webhooks::SECRET)]),
-        ("/settings/api-keys", &[("name", "mine"), ("scope", "read"), ("idempotencyKey", "k1")]),
+        ("/settings/api-keys", &[("name", "mine"), ("scope", "read"), ("idempotencyKey", KEY)]),
     ] {
         member.post(path, fields).await.has(403, &["Only an admin or owner"]);
     }
@@ -325,7 +325,11 @@ async fn a_key_is_shown_once_and_a_reload_makes_no_second() {
 
     let changed = [("name", "Another"), ("scope", "write"), ("idempotencyKey", form_key.as_str())];
     owner.post("/settings/api-keys", &changed).await.has(422, &["was used for another request", "value=\"Another\""]);
-    let nameless = [("name", ""), ("scope", "read"), ("idempotencyKey", "k2")];
+    for foreign in ["", "k2", "dashboard-1", "a-program's-own-key", &form_key.replace("dashboard-", "dashboard_")] {
+        let fields = [("name", "Foreign"), ("scope", "read"), ("idempotencyKey", foreign)];
+        owner.post("/settings/api-keys", &fields).await.has(400, &["No key was made"]);
+    }
+    let nameless = [("name", ""), ("scope", "read"), ("idempotencyKey", KEY)];
     let page = owner.post("/settings/api-keys", &nameless).await;
     assert!(page.has(400, &["<option value=\"read\" selected>"]).wrong("name").contains("1 to 100"), "{}", page.text);
 }

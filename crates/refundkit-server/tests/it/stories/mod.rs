@@ -1,6 +1,7 @@
 //! What happens to refunds, told from outside: over HTTP, with Stripe's answers and failures.
 
 mod cancelling;
+mod connections;
 mod creating;
 mod following;
 mod instances;
