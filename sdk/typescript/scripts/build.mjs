@@ -13,7 +13,7 @@ if (!existsSync(packages)) throw new Error('The tools are missing: run ./scripts
 const { build } = createRequire(`${packages}/`)('esbuild');
 
 rmSync(at('dist'), { recursive: true, force: true });
-const common = { bundle: true, keepNames: true, platform: 'neutral', target: 'es2022', external: ['#crypto', 'node:*'], logLevel: 'warning' };
+const common = { bundle: true, keepNames: true, minifySyntax: true, platform: 'neutral', target: 'es2022', external: ['#crypto', 'node:*'], logLevel: 'warning' };
 for (const name of ['index', 'crypto.node', 'crypto.web']) {
   for (const [format, ending] of [['esm', 'js'], ['cjs', 'cjs']]) {
     await build({ ...common, entryPoints: [at(`src/${name}.ts`)], outfile: at(`dist/${name}.${ending}`), format });

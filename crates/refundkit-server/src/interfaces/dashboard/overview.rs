@@ -15,7 +15,7 @@ use super::{
 };
 use crate::operations::{
     BoundedCount,
-    overview::{CurrencyOverview, GetOverview, Overview},
+    overview::{CurrencyOverview, GetOverview, Overview, Totals},
 };
 
 #[derive(Template)]
@@ -52,6 +52,7 @@ struct Volume {
 /// The figures that stand alone; none where there is nothing to divide by.
 struct Tiles {
     success_rate: Option<String>,
+    outcomes: String,
     settle_time: Option<String>,
     in_progress: String,
 }
@@ -73,6 +74,7 @@ pub(super) async fn show(viewer: Viewer, Query(query): Query<OverviewQuery>) -> 
         live: live::address_of_rows(&overview.recent),
         tiles: Tiles {
             success_rate: overview.totals.success_rate_basis_points.map(percent),
+            outcomes: outcomes(&overview.totals),
             settle_time: overview.totals.average_settle_ms.map(show::duration),
             in_progress: counted(&overview.in_progress),
         },
@@ -103,6 +105,11 @@ fn counted(count: &BoundedCount) -> String {
 /// So many refunds, in words that fit the number.
 fn refunds_counted(count: i64) -> String {
     format!("{} {}", show::number(count), if count == 1 { "refund" } else { "refunds" })
+}
+
+fn outcomes(totals: &Totals) -> String {
+    let [completed, failed, cancelled] = [totals.completed, totals.failed, totals.cancelled].map(show::number);
+    format!("{completed} completed, {failed} failed, {cancelled} cancelled")
 }
 
 /// Hundredths of a percent as people read them: `98.7%`; never rounded up to all.
