@@ -302,14 +302,17 @@ impl Entry {
     pub async fn call(&'static self, app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue>>, Error> {
         let record = request_log::Record::begin(self, &call);
         let door = call.admitted.caller.through;
-        let result = if self.effect == Effect::Read {
-            (self.run)(Arc::clone(&app), call).await
-        } else {
+        // Taken once the input is there, so that nobody holds a place by sending it slowly.
+        let result = match app.places.try_acquire() {
+            Err(_) => {
+                Err(Error::unavailable("The server is handling as many requests as it can; try again in a moment."))
+            }
+            Ok(_place) if self.effect == Effect::Read => (self.run)(Arc::clone(&app), call).await,
             // What changes something is finished also when its caller hangs up: it is a task of the server's from here on.
-            match app.tasks.spawn((self.run)(Arc::clone(&app), call)).await {
+            Ok(_place) => match app.tasks.spawn((self.run)(Arc::clone(&app), call)).await {
                 Ok(result) => result,
                 Err(error) => Err(Error::internal(error)),
-            }
+            },
         };
         let result = result.map_err(|error| error.told_to(door));
         record.end(&app, &result);

@@ -136,11 +136,6 @@ async fn serve(
         Ok(read) => read,
         Err(error) => return refused(admitted.caller(), error),
     };
-    // Taken once the input is there, so that nobody holds a place by sending it slowly.
-    let Ok(_place) = app.places.try_acquire() else {
-        let full = "The server is handling as many requests as it can; try again in a moment.";
-        return refused(admitted.caller(), Error::unavailable(full));
-    };
     entry.call(Arc::clone(app), Call { admitted, request_id, idempotency_key, path, input }).await
 }
 

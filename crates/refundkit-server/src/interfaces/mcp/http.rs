@@ -233,10 +233,6 @@ impl Backend for Here {
             Ok(ask) => ask,
             Err(error) => return refused(admitted.caller(), error),
         };
-        let Ok(_place) = self.0.places.try_acquire() else {
-            let full = "The server is handling as many requests as it can; try again in a moment.";
-            return refused(admitted.caller(), Error::unavailable(full));
-        };
         let call =
             Call { admitted, request_id, idempotency_key: ask.idempotency_key, path: path.clone(), input: ask.input };
         let answer = entry.call(Arc::clone(&self.0), call).await;

@@ -1,6 +1,7 @@
 //! The dashboard as a browser meets it: forms in, pages out.
 
 mod browser;
+mod full;
 mod held;
 mod limits;
 mod live;
