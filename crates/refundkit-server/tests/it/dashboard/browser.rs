@@ -11,6 +11,9 @@ use secrecy::ExposeSecret as _;
 
 use crate::support::Stage;
 
+/// What stands for the hash of a password by which nobody signs in.
+const NO_PASSWORD: &str = "nobody signs in by this";
+
 /// A browser with somebody signed in.
 pub(super) struct Browser<'a> {
     pub(super) stage: &'a Stage,
@@ -24,6 +27,7 @@ pub(super) struct Page {
     pub(super) status: u16,
     pub(super) text: String,
     pub(super) location: Option<String>,
+    pub(super) cookie: Option<String>,
 }
 
 impl Page {
@@ -73,11 +77,43 @@ impl Page {
         self.between("hx-sse:connect=\"", "\"")
     }
 
+    /// Holds that this leads on to an address.
     #[track_caller]
-    fn between(&self, begin: &str, end: &str) -> &str {
+    pub(super) fn leads_to(&self, address: &str) {
+        assert_eq!((self.status, self.location.as_deref()), (303, Some(address)), "{}", self.text);
+    }
+
+    #[track_caller]
+    pub(super) fn between(&self, begin: &str, end: &str) -> &str {
         let (_, after) = self.text.split_once(begin).unwrap_or_else(|| panic!("no {begin}: {}", self.text));
         after.split(end).next().unwrap()
     }
+}
+
+impl Page {
+    /// Sends a request, and reads the page.
+    pub(super) async fn of(request: RequestBuilder) -> Self {
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (status, location, cookie) = (answer.status().as_u16(), header("location"), header("set-cookie"));
+        Self { status, location, cookie, text: answer.text().await.unwrap() }
+    }
+}
+
+/// A form as it is sent, without what browsers say of where it was made.
+pub(super) fn form(http: &Client, stage: &Stage, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = http.post(format!("{}{path}", stage.url)).body(form);
+    request.header("content-type", "application/x-www-form-urlencoded")
+}
+
+/// Writes somebody down.
+pub(super) async fn insert(stage: &Stage, user: &User, password_hash: &str) {
+    let (new, hash) = (user.clone(), password_hash.to_owned());
+    let insert = stage.app.store.write::<_, StoreError, _>(move |connection| {
+        Box::pin(async move { users::insert(connection, &new, &hash).await })
+    });
+    insert.await.unwrap();
 }
 
 impl<'a> Browser<'a> {
@@ -87,6 +123,23 @@ impl<'a> Browser<'a> {
         let found = users::find_by_email(&mut connection, "owner@acme.example").await.unwrap();
         drop(connection);
         Self::signed_in(stage, &found.unwrap().0).await
+    }
+
+    /// Somebody of this role in the stage's organization.
+    pub(super) async fn of(stage: &'a Stage, role: Role) -> Self {
+        if role == Role::Owner {
+            return Self::owner(stage).await;
+        }
+        let user = User {
+            id: stage.app.env.new_user_id(),
+            organization_id: stage.tenant().await.organization_id,
+            email: format!("{role}@acme.example"),
+            role,
+            created_at: stage.app.env.now(),
+            signed_in_at: None,
+        };
+        insert(stage, &user, NO_PASSWORD).await;
+        Self::signed_in(stage, &user).await
     }
 
     /// Somebody of another organization.
@@ -102,11 +155,7 @@ impl<'a> Browser<'a> {
             created_at: stage.app.env.now(),
             signed_in_at: None,
         };
-        let new = user.clone();
-        let insert = stage.app.store.write::<_, StoreError, _>(move |connection| {
-            Box::pin(async move { users::insert(connection, &new, "nobody signs in by this").await })
-        });
-        insert.await.unwrap();
+        insert(stage, &user, NO_PASSWORD).await;
         Self::signed_in(stage, &user).await
     }
 
@@ -116,10 +165,8 @@ impl<'a> Browser<'a> {
         Self { stage, http: Client::builder().redirect(Policy::none()).build().unwrap(), cookie }
     }
 
-    async fn send(&self, request: RequestBuilder) -> Page {
-        let answer = request.header("cookie", &self.cookie).send().await.unwrap();
-        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
-        Page { status: answer.status().as_u16(), location, text: answer.text().await.unwrap() }
+    pub(super) async fn send(&self, request: RequestBuilder) -> Page {
+        Page::of(request.header("cookie", &self.cookie)).await
     }
 
     pub(super) async fn get(&self, path: &str) -> Page {
@@ -132,13 +179,22 @@ impl<'a> Browser<'a> {
         request.header("cookie", &self.cookie).send().await.unwrap()
     }
 
+    /// A form as a page of the test environment has it, without what browsers say of where it was made.
+    pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        form(&self.http, self.stage, path, &[&[("environment", "test")], fields].concat())
+    }
+
     /// Sends a form as a page of this environment would.
     pub(super) async fn post_in(&self, environment: &str, path: &str, fields: &[(&str, &str)]) -> Page {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("environment", environment).extend_pairs(fields);
-        let request = self.http.post(format!("{}{path}", self.stage.url)).body(form.finish());
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        self.send(request.header("sec-fetch-site", "same-origin")).await
+        let fields = [&[("environment", environment)], fields].concat();
+        self.send(form(&self.http, self.stage, path, &fields).header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// Sends a form that is done, and follows to the page that says so.
+    pub(super) async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.post(path, fields).await;
+        let location = page.has(303, &[]).location.clone().unwrap();
+        self.get(&location).await
     }
 
     pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {

@@ -2,17 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use refundkit::{Environment, UserId};
+use refundkit::Environment;
 use refundkit_sandbox::{DEV_EXPIRED_KEY, DEV_READ_ONLY_KEY, DEV_SECRET_KEY};
-use refundkit_server::{
-    accounts,
-    caller::Role,
-    store::{StoreError, users, users::User},
-};
-use reqwest::{Client, RequestBuilder, redirect::Policy};
-use secrecy::ExposeSecret as _;
+use refundkit_server::caller::Role;
 use serde_json::{Value, json};
 
+use super::browser::Browser;
 use crate::support::{Setting, Stage, stripe_webhooks};
 
 const STRIPE: &str = "/settings/processors/stripe";
@@ -20,117 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An idempotency key as forms have it.
 const KEY: &str = "dashboard-0123456789abcdef0123456789abcdef";
-
-/// A browser with somebody signed in.
-struct Browser<'a> {
-    stage: &'a Stage,
-    http: Client,
-    cookie: String,
-}
-
-/// A page as it arrived.
-struct Page {
-    status: u16,
-    text: String,
-    location: Option<String>,
-}
-
-impl Page {
-    /// The page itself, of an answer of this status.
-    #[track_caller]
-    fn has(&self, status: u16, words: &[&str]) -> &Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        for words in words {
-            assert!(self.text.contains(words), "no '{words}' in {}", self.text);
-        }
-        self
-    }
-
-    #[track_caller]
-    fn has_not(&self, words: &[&str]) -> &Self {
-        for words in words {
-            assert!(!self.text.contains(words), "'{words}' in {}", self.text);
-        }
-        self
-    }
-
-    /// The words that stand beside a field.
-    #[track_caller]
-    fn wrong(&self, field: &str) -> &str {
-        let mark = format!("id=\"{field}-wrong\">");
-        let (_, after) = self.text.split_once(&mark).unwrap_or_else(|| panic!("nothing beside {field}: {}", self.text));
-        after.split("</p>").next().unwrap()
-    }
-
-    /// What is in a hidden field.
-    #[track_caller]
-    fn hidden(&self, name: &str) -> String {
-        let mark = format!("name=\"{name}\" value=\"");
-        let (_, after) = self.text.split_once(&mark).unwrap_or_else(|| panic!("no {name}: {}", self.text));
-        after.split('"').next().unwrap().to_owned()
-    }
-}
-
-impl<'a> Browser<'a> {
-    /// Somebody of this role, signed in.
-    async fn of(stage: &'a Stage, role: Role) -> Self {
-        let now = stage.app.env.now();
-        let user = User {
-            id: UserId::from_bits(u128::from(role as u8) + 7),
-            organization_id: stage.tenant().await.organization_id,
-            email: format!("{role}@acme.example"),
-            role,
-            created_at: now,
-            signed_in_at: None,
-        };
-        let user = match user.role {
-            Role::Owner => {
-                let mut connection = stage.app.store.read().await.unwrap();
-                users::find_by_email(&mut connection, &user.email).await.unwrap().unwrap().0
-            }
-            _ => {
-                let new = user.clone();
-                let insert = stage.app.store.write::<_, StoreError, _>(move |connection| {
-                    Box::pin(async move { users::insert(connection, &new, "nobody signs in by this").await })
-                });
-                insert.await.unwrap();
-                user
-            }
-        };
-        let token = accounts::begin_session(&stage.app, &user).await.unwrap();
-        let cookie = format!("__Host-refundkit={}", token.expose_secret());
-        Self { stage, http: Client::builder().redirect(Policy::none()).build().unwrap(), cookie }
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Page {
-        let answer = request.header("cookie", &self.cookie).send().await.unwrap();
-        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
-        Page { status: answer.status().as_u16(), location, text: answer.text().await.unwrap() }
-    }
-
-    async fn get(&self, path: &str) -> Page {
-        self.send(self.http.get(format!("{}{path}", self.stage.url))).await
-    }
-
-    fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("environment", "test").extend_pairs(fields);
-        let request = self.http.post(format!("{}{path}", self.stage.url)).body(form.finish());
-        request.header("content-type", "application/x-www-form-urlencoded")
-    }
-
-    /// Sends a form as the page would.
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        self.send(self.form(path, fields).header("sec-fetch-site", "same-origin")).await
-    }
-
-    /// Sends a form that is done, and follows to the page that says so.
-    async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let page = self.post(path, fields).await;
-        let location = page.has(303, &[]).location.clone().unwrap();
-        self.get(&location).await
-    }
-}
 
 async fn unconnected() -> Stage {
     Stage::with(Setting { connected: false, ..Setting::default() }).await
@@ -263,9 +147,7 @@ async fn a_forged_form_does_nothing() {
     ] {
         owner.send(request).await.has(403, &["did not come from a page of this server"]);
     }
-    let live = owner.http.post(format!("{}{path}", stage.url)).body("environment=live&force=true");
-    let live = live.header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", "same-origin");
-    owner.send(live).await.has(400, &["belongs to the live environment"]);
+    owner.post_in("live", path, &[("force", "true")]).await.has(400, &["belongs to the live environment"]);
     assert_eq!(connections(&stage).await[0]["status"], "active");
 }
 
@@ -278,8 +160,7 @@ async fn events_are_shown_as_they_arrive_while_somebody_is_signed_in() {
     let page = owner.done(path, &[("webhookSecret", stripe_webhooks::SECRET)]).await;
     page.has(200, &["whsec_…4242", "hx-sse:connect=\"/settings/processors/live\"", "No event has arrived yet"]);
 
-    let live = owner.http.get(format!("{}/settings/processors/live", stage.url)).header("cookie", &owner.cookie);
-    let mut live = live.send().await.unwrap();
+    let mut live = owner.open("/settings/processors/live").await;
     assert_eq!(live.headers()["content-type"], "text/event-stream");
     let refund = json!({ "id": "re_1Foreign", "object": "refund", "status": "succeeded", "metadata": {} });
     let mut told = String::new();
@@ -309,12 +190,12 @@ async fn a_key_is_shown_once_and_a_reload_makes_no_second() {
     let stage = Stage::new().await;
     let owner = Browser::of(&stage, Role::Owner).await;
     let page = owner.get("/settings/api-keys").await;
-    let form_key = page.has(200, &["name=\"name\"", "name=\"scope\""]).hidden("idempotencyKey");
+    let form_key = page.has(200, &["name=\"name\"", "name=\"scope\""]).value("idempotencyKey").to_owned();
     let fields = [("name", "Support agent"), ("scope", "write"), ("idempotencyKey", form_key.as_str())];
     let page = owner.post("/settings/api-keys", &fields).await;
     let key = page.has(200, &["shown this once"]).text.split_once("export REFUNDKIT_API_KEY=").unwrap().1;
     let key = key.split('<').next().unwrap();
-    assert_ne!(page.hidden("idempotencyKey"), form_key, "the next form makes another key");
+    assert_ne!(page.value("idempotencyKey").to_owned(), form_key, "the next form makes another key");
     let me = crate::support::send(stage.request(reqwest::Method::GET, "/v1/me", key)).await;
     assert_eq!(me.data(200)["scope"], "write");
 

@@ -1,13 +1,10 @@
 //! Somebody at a browser: an address, a password, a cookie, and what is read on a page.
 
-use refundkit_server::{
-    accounts,
-    caller::Role,
-    store::{StoreError, users, users::User},
-};
+use refundkit_server::{accounts, caller::Role, store::users::User};
 use reqwest::{Client, RequestBuilder, redirect::Policy};
 use secrecy::SecretString;
 
+use super::browser::{self, Page};
 use crate::support::Stage;
 
 /// The owner of every stage.
@@ -18,45 +15,6 @@ pub(super) struct Visitor<'a> {
     stage: &'a Stage,
     http: Client,
     cookie: Option<String>,
-}
-
-/// A page as it arrived.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) text: String,
-    pub(super) location: Option<String>,
-    pub(super) cookie: Option<String>,
-}
-
-impl Page {
-    /// Holds that the page has this status and these words.
-    #[track_caller]
-    pub(super) fn has(&self, status: u16, words: &[&str]) -> &Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        for words in words {
-            assert!(self.text.contains(words), "no '{words}' in {}", self.text);
-        }
-        self
-    }
-
-    /// The words that stand beside a field.
-    #[track_caller]
-    pub(super) fn wrong(&self, field: &str) -> &str {
-        self.between(&format!("id=\"{field}-wrong\">"), "</p>")
-    }
-
-    #[track_caller]
-    pub(super) fn between(&self, begin: &str, end: &str) -> &str {
-        let (_, after) = self.text.split_once(begin).unwrap_or_else(|| panic!("no {begin}: {}", self.text));
-        after.split(end).next().unwrap()
-    }
-
-    /// Holds that this leads on to an address.
-    #[track_caller]
-    pub(super) fn leads_to(&self, address: &str) {
-        assert_eq!((self.status, self.location.as_deref()), (303, Some(address)), "{}", self.text);
-    }
 }
 
 /// The address of a new member of this role. The stage's first owner has the plain one.
@@ -90,10 +48,7 @@ impl<'a> Visitor<'a> {
             created_at: stage.app.env.now(),
             signed_in_at: None,
         };
-        let insert = stage.app.store.write::<_, StoreError, _>(move |connection| {
-            Box::pin(async move { users::insert(connection, &user, &hash).await })
-        });
-        insert.await.unwrap();
+        browser::insert(stage, &user, &hash).await;
         Self::signed_in(stage, (&email, password)).await
     }
 
@@ -103,14 +58,11 @@ impl<'a> Visitor<'a> {
     }
 
     pub(super) async fn send(&self, request: RequestBuilder) -> Page {
-        let request = match &self.cookie {
+        Page::of(match &self.cookie {
             Some(cookie) => request.header("cookie", cookie),
             None => request,
-        };
-        let answer = request.send().await.unwrap();
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        let (location, cookie) = (header("location"), header("set-cookie"));
-        Page { status: answer.status().as_u16(), location, cookie, text: answer.text().await.unwrap() }
+        })
+        .await
     }
 
     pub(super) async fn get(&self, path: &str) -> Page {
@@ -119,9 +71,7 @@ impl<'a> Visitor<'a> {
 
     /// A form as it is sent, without what browsers say of where it was made.
     pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.http.post(format!("{}{path}", self.stage.url)).body(form);
-        request.header("content-type", "application/x-www-form-urlencoded")
+        browser::form(&self.http, self.stage, path, fields)
     }
 
     /// Sends a form of a page of the test environment.
