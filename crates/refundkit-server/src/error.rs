@@ -152,6 +152,11 @@ impl Error {
         self
     }
 
+    /// The refund concerned.
+    pub fn refund_id(&self) -> Option<RefundId> {
+        self.0.refund_id
+    }
+
     /// Names the offending input.
     #[must_use]
     pub fn field(mut self, field: Option<&str>) -> Self {

@@ -6,7 +6,7 @@
 use std::{marker::PhantomData, pin::Pin, sync::Arc};
 
 use refundkit::{
-    Effect, ErrorCode, InitiatedBy, Method, Operation, Options, RefundKit, RequestId, Scope,
+    Effect, ErrorCode, InitiatedBy, Method, Operation, Options, RefundId, RefundKit, RequestId, Scope,
     operations::{
         CancelRefund, CheckPolicy, ConnectStripe, CreateApiKey, CreateRefund, DisconnectStripe, GetMe, GetRefund,
         GetTransaction, ListApiKeys, ListLogs, ListProcessors, ListRefundEvents, ListRefunds, RevokeApiKey, TestStripe,
@@ -119,26 +119,35 @@ pub struct Answer<T> {
     pub status: u16,
     /// Whether this repeats an earlier answer.
     pub replayed: bool,
+    /// The refund that it is about, for the log.
+    pub refund_id: Option<RefundId>,
 }
 
 impl<T> Answer<T> {
     /// 200.
     pub fn ok(output: T) -> Self {
-        Self { output, status: 200, replayed: false }
+        Self { output, status: 200, replayed: false, refund_id: None }
     }
 
     /// 201: made.
     pub fn created(output: T) -> Self {
-        Self { output, status: 201, replayed: false }
+        Self { output, status: 201, replayed: false, refund_id: None }
     }
 
     /// 202: taken on, the outcome is not known yet.
     pub fn accepted(output: T) -> Self {
-        Self { output, status: 202, replayed: false }
+        Self { output, status: 202, replayed: false, refund_id: None }
+    }
+
+    /// The same, about this refund.
+    #[must_use]
+    pub fn about(self, refund_id: RefundId) -> Self {
+        Self { refund_id: Some(refund_id), ..self }
     }
 
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { output: change(self.output), status: self.status, replayed: self.replayed }
+        let Self { output, status, replayed, refund_id } = self;
+        Answer { output: change(output), status, replayed, refund_id }
     }
 }
 
@@ -348,8 +357,9 @@ pub async fn ask<O: Handle>(
         }
     };
     let call = Call { admitted, request_id, idempotency_key, path, input };
-    let Answer { output, status, replayed } = entry.call(Arc::clone(app), call).await?;
-    Ok(Answer { output: serde_json::from_str(output.get()).map_err(Error::internal)?, status, replayed })
+    let answer = entry.call(Arc::clone(app), call).await?;
+    let output = serde_json::from_str(answer.output.get()).map_err(Error::internal)?;
+    Ok(answer.map(|_| output))
 }
 
 /// Makes a further call of a page that goes on: rows that are exported, rows that are watched. The first one was asked as any

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{InitiatedBy, KeyId, RequestId, Timestamp, UserId};
+use crate::{InitiatedBy, KeyId, RefundId, RequestId, Timestamp, UserId};
 
 /// One call. Written behind the answer, so the last second may be lost in a crash; a refund's audit trail may not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +40,8 @@ pub struct LogEntry {
     pub client: Option<String>,
     /// The caller's idempotency key.
     pub idempotency_key: Option<String>,
+    /// The refund that it was about: made, read or cancelled, or why another one was refused; null where it was about none.
+    pub refund_id: Option<RefundId>,
     /// The input as JSON text, secrets redacted, cut at 4096 characters.
     pub input: Option<String>,
 }

@@ -302,6 +302,8 @@ export interface LogEntry {
   operation: string;
   /** The path with its values, without the query. */
   path: string;
+  /** The refund that it was about: made, read or cancelled, or why another one was refused; null where it was about none. */
+  refundId: string | null;
   /** The HTTP status answered. */
   status: number;
   /** The door it came through. */

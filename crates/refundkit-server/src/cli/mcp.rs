@@ -5,8 +5,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    os::unix::process::CommandExt as _,
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
 use refundkit::{Error, InitiatedBy, RefundKit, Scope, client::RefundKitBuilder};
@@ -47,22 +46,7 @@ use super::{
 #[command(verbatim_doc_comment)]
 pub(crate) struct McpArgs {}
 
-/// Keeps the allocator from taking memory in pages of two megabytes. A server is faster with them; this program, of which every
-/// client starts one, is a third smaller without.
-const SMALL_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
-
-/// Begins again with small pages: the allocator reads its setting before anything else of the program runs.
-fn begin_small() {
-    if std::env::var_os(SMALL_PAGES.0).is_none()
-        && let Ok(program) = std::env::current_exe()
-    {
-        // Comes back only when it failed, and then the program runs as it is.
-        let _ = Command::new(program).args(std::env::args_os().skip(1)).env(SMALL_PAGES.0, SMALL_PAGES.1).exec();
-    }
-}
-
 pub(crate) async fn run(McpArgs {}: McpArgs, server: &ServerArgs) -> anyhow::Result<ExitCode> {
-    begin_small();
     if io::stdin().is_terminal() {
         note(
             "This speaks the Model Context Protocol on stdin and stdout: an agent's client starts it. Ctrl-D ends it.",

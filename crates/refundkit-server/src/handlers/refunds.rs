@@ -203,12 +203,13 @@ fn answer_create(refund: &StoredRefund) -> Result<Answer<Refund>, Error> {
             Error::refused(refusal.detail.clone(), refusal.hint.clone().map(Hint::from)).refund(Some(refund.id))
         );
     }
-    Ok(match refund.state.stage() {
+    let answer = match refund.state.stage() {
         RefundStage::Queued | RefundStage::Submitting | RefundStage::OutcomeUnknown => Answer::accepted(refund.shown()),
         RefundStage::RequiresAction | RefundStage::AwaitingProcessor | RefundStage::Settled => {
             Answer::created(refund.shown())
         }
-    })
+    };
+    Ok(answer.about(refund.id))
 }
 
 /// Answers a repeat from the refund as it is now.
@@ -251,7 +252,7 @@ impl Handle for GetRefund {
     const TOOL: Option<&'static Tool<Refund>> = Some(&tools::CHECK_REFUND_STATUS);
 
     async fn handle(self, context: &Context) -> Result<Answer<Refund>, Error> {
-        Ok(Answer::ok(get(context, self.id).await?.shown()))
+        Ok(Answer::ok(get(context, self.id).await?.shown()).about(self.id))
     }
 }
 
@@ -284,7 +285,8 @@ impl Handle for ListRefundEvents {
         let mut connection = context.app.store.read().await?;
         let rows =
             refund_events::list(&mut connection, refund.tenant, refund.id, after, pages::rows_for(self.limit)).await?;
-        Ok(Answer::ok(pages::page(rows, self.limit, &self.id, |event| event.id.to_string())))
+        let page = pages::page(rows, self.limit, &self.id, |event| event.id.to_string());
+        Ok(Answer::ok(page).about(self.id))
     }
 }
 
@@ -316,7 +318,7 @@ impl Handle for CancelRefund {
             )
             .processor(said)
             .refund(Some(refund.id))),
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(Answer::accepted(refund.shown())),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(Answer::accepted(refund.shown()).about(self.id)),
         }
     }
 }
@@ -324,8 +326,10 @@ impl Handle for CancelRefund {
 /// 200 when it is cancelled, 202 while the processor has not answered.
 fn answer_cancel(refund: &StoredRefund) -> Result<Answer<Refund>, Error> {
     match refund.state.status() {
-        RefundStatus::Cancelled => Ok(Answer::ok(refund.shown())),
-        _ if refund.state.is_cancel_requested() && refund.state.is_open() => Ok(Answer::accepted(refund.shown())),
+        RefundStatus::Cancelled => Ok(Answer::ok(refund.shown()).about(refund.id)),
+        _ if refund.state.is_cancel_requested() && refund.state.is_open() => {
+            Ok(Answer::accepted(refund.shown()).about(refund.id))
+        }
         status => Err(Error::new(
             ErrorCode::RefundNotCancellable,
             format!("The refund is {status}: it can no longer be taken back."),

@@ -119,9 +119,9 @@ impl Record {
 
     /// Notes what went out.
     pub fn end<T>(self, app: &Arc<App>, result: &Result<Answer<T>, Error>) {
-        let status = match result {
-            Ok(answer) => answer.status,
-            Err(error) => error.status().as_u16(),
+        let (status, refund_id) = match result {
+            Ok(answer) => (answer.status, answer.refund_id),
+            Err(error) => (error.status().as_u16(), error.refund_id()),
         };
         let elapsed = self.started.elapsed();
         metrics::counter!(REQUESTS, "operation" => self.entry.name, "status" => status.to_string()).increment(1);
@@ -149,6 +149,7 @@ impl Record {
                 through: self.caller.through,
                 client: self.caller.client.as_deref().map(scrub),
                 idempotency_key: self.idempotency_key,
+                refund_id,
                 input: self.input,
             },
         );

@@ -182,6 +182,7 @@ async fn old_log_entries_are_cleared_away_a_batch_at_a_time_and_new_ones_stay() 
         through: InitiatedBy::Api,
         client: None,
         idempotency_key: None,
+        refund_id: None,
         input: None,
     };
     let entries: Vec<_> = (0..5).map(|number| entry(now.plus_millis(-1000), number)).chain([entry(now, 9)]).collect();

@@ -14,12 +14,13 @@ use axum::{
     },
 };
 use futures_util::stream;
-use refundkit::{ErrorCode, Refund, RefundId, RefundStatus, Timestamp};
+use refundkit::{Currency, ErrorCode, Refund, RefundId, RefundStatus, Timestamp};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
     form::Form,
+    overview,
     page::{Problem, Shown},
     places::Place,
     refund,
@@ -41,6 +42,8 @@ type Seen = (RefundId, i64);
 enum Shows {
     /// Lines of a list.
     Rows,
+    /// The newest ones below all figures, with this currency's chart if it has one.
+    Overview(Option<Currency>),
     /// Everything about one.
     Whole,
 }
@@ -59,9 +62,19 @@ struct Live {
 
 /// Where a list's lines are kept up to date; none when none of them moves.
 pub(super) fn address_of_rows(refunds: &[AskedRefund]) -> Option<String> {
+    Some(format!("/refunds/live?ids={}", moving(refunds)?))
+}
+
+/// Where the overview is kept up to date; none when none of its refunds moves.
+pub(super) fn address_of_overview(refunds: &[AskedRefund], charted: Option<Currency>) -> Option<String> {
+    let currency = charted.map(|currency| format!("&currency={currency}")).unwrap_or_default();
+    Some(format!("/live?ids={}{currency}", moving(refunds)?))
+}
+
+fn moving(refunds: &[AskedRefund]) -> Option<String> {
     let shown: Vec<_> =
         refunds.iter().map(|asked| &asked.refund).filter(|refund| is_moving(refund)).map(as_shown).collect();
-    (!shown.is_empty()).then(|| format!("/refunds/live?ids={}", shown.join(",")))
+    (!shown.is_empty()).then(|| shown.join(","))
 }
 
 /// Where the page of one refund is kept up to date; none when nothing more is expected of it.
@@ -76,22 +89,33 @@ fn is_watched(refund: &Refund, now: Timestamp) -> bool {
 }
 
 fn as_shown(refund: &Refund) -> String {
-    let (id, at) = seen(refund);
+    let (id, at) = as_seen(refund);
     format!("{id}.{at}")
 }
 
-fn seen(refund: &Refund) -> Seen {
+fn as_seen(refund: &Refund) -> Seen {
     (refund.id, refund.updated_at.as_millis())
 }
 
 /// `GET /refunds/live?ids=…`.
 pub(super) async fn rows(viewer: Result<Viewer, Problem>) -> Shown {
     let Some(viewer) = here(viewer)? else { return Ok(said(ended())) };
-    let ids = query(&viewer).get("ids").to_owned();
-    let seen = ids.split(',').map(read_shown).collect::<Option<Vec<_>>>();
-    let seen = seen.filter(|seen| seen.len() <= crate::operations::refunds::REFUND_IDS_MAX);
-    let seen = seen.ok_or_else(|| Error::validation("ids", "`ids` are not those of a page."))?;
+    let seen = seen(&query(&viewer))?;
     Ok(begin(viewer, Shows::Rows, seen))
+}
+
+/// `GET /live?ids=…&currency=…`.
+pub(super) async fn overview(viewer: Result<Viewer, Problem>) -> Shown {
+    let Some(viewer) = here(viewer)? else { return Ok(said(ended())) };
+    let query = query(&viewer);
+    let seen = seen(&query)?;
+    Ok(begin(viewer, Shows::Overview(query.get("currency").parse().ok()), seen))
+}
+
+fn seen(query: &Form) -> Result<Vec<Seen>, Error> {
+    let seen = query.get("ids").split(',').map(read_shown).collect::<Option<Vec<_>>>();
+    let seen = seen.filter(|seen| seen.len() <= crate::operations::refunds::REFUND_IDS_MAX);
+    seen.ok_or_else(|| Error::validation("ids", "`ids` are not those of a page."))
 }
 
 /// `GET /refunds/{id}/live?since=…`.
@@ -183,11 +207,11 @@ impl Live {
             self.viewer.ask::<ReadRefunds>(input).await?
         };
         self.is_begun = true;
-        let now: Vec<Seen> = refunds.iter().map(|asked| seen(&asked.refund)).collect();
-        let changed: Vec<_> = refunds.iter().filter(|asked| !self.seen.contains(&seen(&asked.refund))).collect();
+        let now: Vec<Seen> = refunds.iter().map(|asked| as_seen(&asked.refund)).collect();
+        let changed: Vec<_> = refunds.iter().filter(|asked| !self.seen.contains(&as_seen(&asked.refund))).collect();
         let now_is = self.viewer.app.env.now();
         self.is_settled = !refunds.iter().any(|asked| match self.shows {
-            Shows::Rows => is_moving(&asked.refund),
+            Shows::Rows | Shows::Overview(_) => is_moving(&asked.refund),
             Shows::Whole => is_watched(&asked.refund, now_is),
         });
         let html = self.render(&changed).await?;
@@ -199,6 +223,9 @@ impl Live {
         let Some(first) = changed.first() else { return Ok(None) };
         let html = match self.shows {
             Shows::Rows => refunds::update(changed)?,
+            Shows::Overview(charted) => {
+                format!("{}{}", refunds::update(changed)?, overview::update(&self.viewer, charted).await?)
+            }
             Shows::Whole => refund::update(&self.viewer, first.refund.id).await?,
         };
         Ok(Some(format!("{html}{}", news(changed))))

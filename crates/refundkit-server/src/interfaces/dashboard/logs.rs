@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Query},
     routing::get,
 };
-use refundkit::{Effect, InitiatedBy, KeyId, LogEntry, RefundId, operations::ListApiKeys};
+use refundkit::{Effect, InitiatedBy, KeyId, LogEntry, operations::ListApiKeys};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -55,7 +55,6 @@ struct LogPage<'a> {
     entry: LogEntry,
     call: Call,
     input: Option<Input>,
-    refund: Option<RefundId>,
     characters: usize,
 }
 
@@ -187,7 +186,6 @@ async fn show(viewer: Viewer, Path(id): Path<String>) -> Shown {
     page::html(&LogPage {
         frame: Frame { title: "A call", section: Section::Logs, viewer: &viewer },
         call: Call::of(&entry, &keys),
-        refund: refund_of(&entry, input.as_ref()),
         input,
         entry,
         characters: limits::LOG_INPUT_CHARACTERS_MAX,
@@ -197,26 +195,17 @@ async fn show(viewer: Viewer, Path(id): Path<String>) -> Shown {
 /// What was sent, with one field on a line.
 struct Input {
     text: String,
-    value: Value,
     is_cut: bool,
 }
 
 impl Input {
     fn read(text: &str) -> Self {
         match serde_json::from_str::<Value>(text) {
-            Ok(value) => Self {
-                text: serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()),
-                value,
-                is_cut: false,
-            },
+            Ok(value) => {
+                Self { text: serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned()), is_cut: false }
+            }
             // What was too long was cut, and is no JSON any more.
-            Err(_) => Self { text: text.to_owned(), value: Value::Null, is_cut: true },
+            Err(_) => Self { text: text.to_owned(), is_cut: true },
         }
     }
-}
-
-/// The refund that a call was about, where it named one: in its path, or as what was asked for.
-fn refund_of(entry: &LogEntry, input: Option<&Input>) -> Option<RefundId> {
-    let named = input.and_then(|input| input.value["id"].as_str());
-    entry.path.split('/').chain(named).find_map(|part| part.parse().ok())
 }

@@ -43,6 +43,7 @@ use crate::{app::App, limits};
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(overview::show))
+        .route("/live", get(live::overview))
         .route("/login", get(sign_in::show).post(sign_in::sign_in))
         .route("/logout", post(sign_in::sign_out))
         .route("/environment", post(sign_in::switch_environment))

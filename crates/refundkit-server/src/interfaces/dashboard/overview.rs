@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Query;
-use refundkit::{Currency, ProcessorName};
+use refundkit::{Currency, Environment, ProcessorName};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,25 +13,41 @@ use super::{
     show::{self, Moment},
     viewer::Viewer,
 };
-use crate::operations::{
-    BoundedCount,
-    overview::{CurrencyOverview, GetOverview, Overview, Totals},
+use crate::{
+    error::Error,
+    operations::{
+        BoundedCount,
+        overview::{CurrencyOverview, GetOverview, Overview, Totals},
+    },
 };
 
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage<'a> {
     frame: Frame<'a>,
-    overview: &'a Overview,
-    volumes: Vec<Volume>,
-    chart: Option<Chart>,
+    now: Now,
     rows: Vec<Row>,
     is_update: bool,
     live: Option<String>,
+}
+
+/// What a page is sent when one of its refunds changed: all figures again.
+#[derive(Template)]
+#[template(path = "overview_update.html")]
+struct Update {
+    now: Now,
+}
+
+/// The figures as they stand now: the part of the page that lives.
+struct Now {
+    overview: Overview,
+    environment: Environment,
+    volumes: Vec<Volume>,
+    chart: Option<Chart>,
     tiles: Tiles,
     /// Whether refunds can be made: a processor is connected.
     is_connected: bool,
-    /// When the figures were read: the lines below go on by themselves, the figures do not.
+    /// When the figures were read: they move with the refunds below, and not with new ones.
     as_of: Moment,
 }
 
@@ -61,28 +77,49 @@ struct Tiles {
 pub(super) async fn show(viewer: Viewer, Query(query): Query<OverviewQuery>) -> Shown {
     let overview = viewer.ask::<GetOverview>(json!({})).await?;
     let wanted = query.currency.as_deref().and_then(|text| text.parse::<Currency>().ok());
-    // A currency in which nothing was refunded has no volume to show.
-    let refunded: Vec<_> = overview.currencies.iter().filter(|figures| figures.completed > 0).collect();
-    let charted =
-        refunded.iter().find(|figures| Some(figures.currency) == wanted).or_else(|| refunded.first()).copied();
+    let is_connected = refunds::is_connected(&viewer).await?;
+    let now = Now::of(&viewer, overview, wanted, is_connected);
     let page = OverviewPage {
         frame: Frame { title: "Overview", section: Section::Overview, viewer: &viewer },
-        volumes: refunded.iter().map(|figures| Volume::of(figures, charted)).collect(),
-        chart: charted.map(Chart::of),
-        rows: overview.recent.iter().map(Row::of).collect(),
+        rows: now.overview.recent.iter().map(Row::of).collect(),
         is_update: false,
-        live: live::address_of_rows(&overview.recent),
-        tiles: Tiles {
-            success_rate: overview.totals.success_rate_basis_points.map(percent),
-            outcomes: outcomes(&overview.totals),
-            settle_time: overview.totals.average_settle_ms.map(show::duration),
-            in_progress: counted(&overview.in_progress),
-        },
-        is_connected: refunds::is_connected(&viewer).await?,
-        as_of: viewer.app.env.now().into(),
-        overview: &overview,
+        live: live::address_of_overview(&now.overview.recent, now.chart.as_ref().map(|chart| chart.currency)),
+        now,
     };
     page::html(&page)
+}
+
+/// What is sent to a page with these figures, of which a refund changed.
+pub(super) async fn update(viewer: &Viewer, charted: Option<Currency>) -> Result<String, Error> {
+    let overview = viewer.ask_on::<GetOverview>(json!({})).await?;
+    let is_connected = refunds::is_connected_still(viewer).await?;
+    let mut now = Now::of(viewer, overview, charted, is_connected);
+    // Another currency's chart would stand below the heading of this one.
+    now.chart = now.chart.filter(|chart| Some(chart.currency) == charted);
+    Update { now }.render().map_err(Error::internal)
+}
+
+impl Now {
+    fn of(viewer: &Viewer, overview: Overview, wanted: Option<Currency>, is_connected: bool) -> Self {
+        // A currency in which nothing was refunded has no volume to show.
+        let refunded: Vec<_> = overview.currencies.iter().filter(|figures| figures.completed > 0).collect();
+        let charted =
+            refunded.iter().find(|figures| Some(figures.currency) == wanted).or_else(|| refunded.first()).copied();
+        Self {
+            environment: viewer.environment(),
+            volumes: refunded.iter().map(|figures| Volume::of(figures, charted)).collect(),
+            chart: charted.map(Chart::of),
+            tiles: Tiles {
+                success_rate: overview.totals.success_rate_basis_points.map(percent),
+                outcomes: outcomes(&overview.totals),
+                settle_time: overview.totals.average_settle_ms.map(show::duration),
+                in_progress: counted(&overview.in_progress),
+            },
+            is_connected,
+            as_of: viewer.app.env.now().into(),
+            overview,
+        }
+    }
 }
 
 impl Volume {
@@ -122,7 +159,8 @@ fn percent(basis_points: i64) -> String {
 
 /// Thirty days of a currency, as bars. In units of the drawing.
 struct Chart {
-    currency: String,
+    currency: Currency,
+    code: String,
     bars: Vec<Bar>,
     most: String,
     half: String,
@@ -167,7 +205,8 @@ impl Chart {
             failed: day.failed,
         });
         Self {
-            currency: figures.currency.as_str().to_ascii_uppercase(),
+            currency: figures.currency,
+            code: figures.currency.as_str().to_ascii_uppercase(),
             bars: bars.collect(),
             most: money(most),
             half: money(most / 2),

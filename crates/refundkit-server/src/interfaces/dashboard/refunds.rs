@@ -1,8 +1,8 @@
 //! `/refunds`: every refund, searched and filtered, a page at a time.
 
 use askama::Template;
-use refundkit::{ConnectionStatus, Refund, RefundStatus, operations::ListProcessors};
-use serde_json::{Map, Value, json};
+use refundkit::{ConnectionStatus, ProcessorConnection, Refund, RefundStatus, operations::ListProcessors};
+use serde_json::{Value, json};
 
 use super::{
     filters::{self, Choice, Filters, Group},
@@ -150,8 +150,16 @@ async fn askers(viewer: &Viewer, filters: &Filters) -> Result<Askers, Error> {
 
 /// Whether refunds can be made: a processor is connected.
 pub(super) async fn is_connected(viewer: &Viewer) -> Result<bool, Error> {
-    let connections = viewer.ask::<ListProcessors>(json!(Map::new())).await?.data;
-    Ok(connections.iter().any(|connection| connection.status != ConnectionStatus::Disconnected))
+    Ok(has_connected(&viewer.ask::<ListProcessors>(json!({})).await?.data))
+}
+
+/// The same for a page that goes on.
+pub(super) async fn is_connected_still(viewer: &Viewer) -> Result<bool, Error> {
+    Ok(has_connected(&viewer.ask_on::<ListProcessors>(json!({})).await?.data))
+}
+
+fn has_connected(connections: &[ProcessorConnection]) -> bool {
+    connections.iter().any(|connection| connection.status != ConnectionStatus::Disconnected)
 }
 
 fn page_of(

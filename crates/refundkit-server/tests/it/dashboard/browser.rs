@@ -175,7 +175,7 @@ impl<'a> Browser<'a> {
 
     /// An answer that is read as it comes.
     pub(super) async fn open(&self, path: &str) -> Response {
-        let request = self.http.get(format!("{}{}", self.stage.url, path.replace("&amp;", "&")));
+        let request = self.http.get(format!("{}{}", self.stage.url, path.replace("&#38;", "&")));
         request.header("cookie", &self.cookie).send().await.unwrap()
     }
 

@@ -39,6 +39,35 @@ async fn a_list_is_told_what_moves_and_that_nothing_moves_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_figures_of_the_overview_move_with_its_refunds() {
+    let stage = Stage::new().await;
+    let owner = Browser::owner(&stage).await;
+    let id = waiting(&stage).await;
+    stage.create("ch_1N4HbSKz9cXRvFYr", 2500).await.data(201);
+    let page = owner.get("/").await;
+    page.has(
+        200,
+        &["1 completed, 0 failed, 0 cancelled", "Needs the customer", "<h2 id=\"chart\">Refunded each day, USD</h2>"],
+    );
+    assert!(page.live().starts_with("/live?") && page.live().ends_with("currency=usd"), "{}", page.live());
+    let stream = owner.open(page.live()).await;
+    stage.post(&format!("/v1/refunds/{id}/cancel"), json!({})).await.data(200);
+    let text = whole(stream).await;
+    for told in [
+        &format!("<tr id=\"{id}\" class=\"fresh\" hx-swap-oob=\"true\">"),
+        "<div id=\"figures\" hx-swap-oob=\"innerHTML\">",
+        "1 completed, 0 failed, 1 cancelled",
+        "<div id=\"plot\" hx-swap-oob=\"innerHTML\">",
+        "<tbody id=\"days\" hx-swap-oob=\"innerHTML\">",
+        "event: ended",
+    ] {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    assert!(!text.contains("href=\"/refunds?stage=requires_action\""), "nobody is needed any more: {text}");
+    assert_eq!(owner.get("/live?ids=nonsense").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_refund_is_told_what_happened() {
     let stage = Stage::new().await;
     let owner = Browser::owner(&stage).await;

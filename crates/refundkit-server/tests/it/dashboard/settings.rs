@@ -253,6 +253,8 @@ async fn the_log_is_filtered_and_shows_a_call_in_full() {
     people.has(200, &[">connect_stripe</a>"]).has_not(&[">get_refund</a>"]);
     owner.get("/logs?operation=cancel_refund").await.has(200, &["No such call", "Clear"]);
 
+    stage.create("ch_1SandboxFirstRefund", 100).await.error(409, "refund_already_processed");
+    until_logged(&stage, "create_refund", 2).await;
     let entries = stage.get("/v1/logs?limit=100").await.data(200).clone();
     let find = |operation: &str, status: u16| {
         let entries = entries.as_array().unwrap();
@@ -261,8 +263,10 @@ async fn the_log_is_filtered_and_shows_a_call_in_full() {
     };
     owner.get(&find("get_refund", 200)).await.has(200, &[&format!("href=\"/refunds/{refund}\"")]);
     let call = owner.get(&find("connect_stripe", 200)).await;
-    call.has(200, &["***", "PUT "]).has_not(&[DEV_SECRET_KEY]);
-    owner.get(&find("create_refund", 201)).await.has(200, &["&#34;amount&#34;: 100"]);
+    call.has(200, &["***", "PUT "]).has_not(&[DEV_SECRET_KEY, "/refunds/ref_"]);
+    let its_refund = format!("href=\"/refunds/{refund}\"");
+    owner.get(&find("create_refund", 201)).await.has(200, &["&#34;amount&#34;: 100", &its_refund]);
+    owner.get(&find("create_refund", 409)).await.has(200, &[&its_refund]);
     owner.get("/logs/nothing").await.has(404, &[]);
 
     // What happens in one environment is not seen in the other.

@@ -321,6 +321,7 @@ fn entry(number: u32, at: Timestamp) -> LogEntry {
         through: InitiatedBy::Api,
         client: None,
         idempotency_key: None,
+        refund_id: None,
         input: None,
     }
 }
