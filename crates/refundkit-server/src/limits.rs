@@ -117,7 +117,7 @@ pub const STATEMENTS_QUEUED_MAX: usize = 24;
 
 /// Refunds that a search examines for a page where no index finds them: few enough that a page is there in some milliseconds.
 pub const SEARCH_EXAMINED_MAX: u32 = 5000;
-/// The same, of refunds with a metadata value that is searched for: each is looked up.
+/// The same, of refunds with a metadata value that is searched for, or of one person: each is looked up.
 pub const SEARCH_VALUES_EXAMINED_MAX: u32 = 1500;
 /// Log entries that a search examines for a page.
 pub const LOG_ENTRIES_EXAMINED_MAX: u32 = 2000;
@@ -225,6 +225,8 @@ pub const LIVE_AGAIN_AFTER: Duration = Duration::from_secs(15);
 
 /// Refunds on a page of the dashboard.
 pub const PAGE_ROWS: u32 = 25;
+/// People, and API keys, that the filter of refunds offers: others are found by their id in the address.
+pub const ASKERS_OFFERED_MAX: usize = 100;
 /// Refunds that an export reads at once.
 pub const EXPORT_ROWS: u32 = 100;
 /// Exports under way at the same time; each reads as fast as it is fetched.

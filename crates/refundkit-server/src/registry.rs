@@ -31,8 +31,9 @@ use crate::{
         request_log,
     },
     operations::{
-        ChangeRole, GetLog, GetOrganization, GetOverview, InviteMember, ListMembers, ListNotifications, LookAtRefund,
-        LookAtTransaction, ReadRefunds, RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds, UpdateOrganization,
+        ChangeRole, GetLog, GetOrganization, GetOverview, InviteMember, ListAskers, ListMembers, ListNotifications,
+        LookAtRefund, LookAtTransaction, ReadRefunds, RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds,
+        UpdateOrganization,
     },
     store::{Connection, idempotency_keys::BoundKey},
 };
@@ -62,6 +63,7 @@ pub const INTERNAL: &[Entry] = &[
     entry::<GetOverview>(),
     entry::<SearchRefunds>(),
     entry::<ReadRefunds>(),
+    entry::<ListAskers>(),
     entry::<LookAtRefund>(),
     entry::<LookAtTransaction>(),
     entry::<ListNotifications>(),

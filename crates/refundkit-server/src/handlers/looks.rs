@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use refundkit::event::Actor;
 use refundkit_core::{
     eligibility::{self, Ask, OwnRefund, Refusal},
     lifecycle::{self, Command},
@@ -18,7 +17,7 @@ use crate::{
     operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook, looks::MemberRoom},
     progress,
     registry::{Answer, Context, Handle},
-    store::{api_keys, refund_events, refunds::StoredRefund},
+    store::refunds::{StoredRefund, askers},
 };
 
 impl Handle for LookAtTransaction {
@@ -56,25 +55,15 @@ async fn room(context: &Context, read: &ReadTransaction, own: &[OwnRefund]) -> R
 impl Handle for LookAtRefund {
     async fn handle(self, context: &Context) -> Result<Answer<RefundLook>, Error> {
         let refund = refunds::get(context, self.id).await?;
+        let mut connection = context.app.store.read().await?;
+        let mut askers = askers::list_of(&mut connection, refund.tenant, &[refund.id]).await?;
         Ok(Answer::ok(RefundLook {
-            asked_by: asked_by(context, &refund).await?,
+            asked_by: askers.remove(&refund.id),
             not_cancellable: not_cancellable(context, &refund),
             payment_intent: refund.payment_intent.clone(),
             refund: refund.shown(),
         }))
     }
-}
-
-/// Who asked for the refund, by the first line of its audit trail.
-async fn asked_by(context: &Context, refund: &StoredRefund) -> Result<Option<String>, Error> {
-    let mut connection = context.app.store.read().await?;
-    let first = refund_events::list(&mut connection, refund.tenant, refund.id, None, 1).await?;
-    let Some(Actor { key_id, user_email, .. }) = first.into_iter().next().map(|event| event.actor) else {
-        return Ok(None);
-    };
-    let Some(key_id) = key_id else { return Ok(user_email) };
-    let key = api_keys::find(&mut connection, refund.tenant, key_id).await?;
-    Ok(Some(key.map_or_else(|| key_id.to_string(), |key| format!("{}… ({})", key.prefix, key.name))))
 }
 
 /// Why the rules would refuse to take the refund back; none while they would not.

@@ -1,6 +1,7 @@
 //! What the operations do, a file for each noun: load, decide, record, answer. The rules are in `refundkit_core`.
 
 pub mod api_keys;
+pub mod askers;
 pub mod logs;
 pub mod looks;
 pub mod me;

@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use refundkit::{ConnectionStatus, Currency, RefundStage, RefundStatus, operations::ListRefunds};
 use refundkit_core::days::{Counts, Day, Tally};
 
+use super::askers;
 use crate::{
     error::Error,
     limits,
@@ -15,7 +16,7 @@ use crate::{
     registry::{Answer, Context, Handle},
     store::{
         Connection, Tenant, connections, refund_days, refunds,
-        refunds::{PageStart, Standing, StoredRefund},
+        refunds::{PageStart, Standing},
     },
 };
 
@@ -52,7 +53,7 @@ impl Handle for GetOverview {
             totals: totals(&ended),
             in_progress: together(pending, processing),
             needs_person,
-            recent: recent.iter().map(StoredRefund::shown).collect(),
+            recent: askers::asked(connection, tenant, &recent).await?,
         }))
     }
 }

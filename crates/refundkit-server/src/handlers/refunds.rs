@@ -141,6 +141,7 @@ async fn reserve(
             refusal: None,
             initiated_by: caller.through,
             user_id: caller.user().map(|(id, _)| id),
+            api_key_id: caller.key_id(),
             created_at: now,
             updated_at: now,
         };

@@ -1,18 +1,15 @@
 //! Searching refunds, and reading several at once.
 
-use refundkit::{Refund, metadata};
+use refundkit::metadata;
 
-use super::pages;
+use super::{askers, pages};
 use crate::{
     error::Error,
-    operations::{ReadRefunds, SearchRefunds, SearchText, Searched},
+    operations::{AskedRefund, ReadRefunds, SearchRefunds, SearchText, Searched},
     registry::{Answer, Context, Handle},
     store::{
         Connection, Tenant, refunds,
-        refunds::{
-            StoredRefund,
-            search::{self, Named},
-        },
+        refunds::search::{self, Named},
     },
 };
 
@@ -21,7 +18,7 @@ const PAYMENT_PREFIXES: [&str; 3] = ["ch_", "py_", "pi_"];
 const EXTERNAL_REFUND_PREFIXES: [&str; 2] = ["re_", "pyr_"];
 
 impl Handle for SearchRefunds {
-    async fn handle(self, context: &Context) -> Result<Answer<Searched<Refund>>, Error> {
+    async fn handle(self, context: &Context) -> Result<Answer<Searched<AskedRefund>>, Error> {
         if (self.amount_min.is_some() || self.amount_max.is_some()) && self.currency.is_none() {
             let message = "`currency` is missing: an amount is one of a currency.";
             return Err(Error::validation("currency", message)
@@ -37,7 +34,7 @@ impl Handle for SearchRefunds {
         };
         let limit = self.limit.unwrap_or_default().get();
         let found = search::search(&mut connection, tenant, named, &filters, below, limit).await?;
-        let shown = found.refunds.iter().map(StoredRefund::shown).collect();
+        let shown = askers::asked(&mut connection, tenant, &found.refunds).await?;
         Ok(Answer::ok(pages::searched(shown, found.next_below, found.searched_to, &filters)))
     }
 }
@@ -76,9 +73,10 @@ fn as_pair(text: &str) -> Option<Named<'_>> {
 }
 
 impl Handle for ReadRefunds {
-    async fn handle(self, context: &Context) -> Result<Answer<Vec<Refund>>, Error> {
+    async fn handle(self, context: &Context) -> Result<Answer<Vec<AskedRefund>>, Error> {
+        let tenant = context.caller.tenant;
         let mut connection = context.app.store.read().await?;
-        let found = refunds::read_many(&mut connection, context.caller.tenant, self.ids.as_slice()).await?;
-        Ok(Answer::ok(found.iter().map(StoredRefund::shown).collect()))
+        let found = refunds::read_many(&mut connection, tenant, self.ids.as_slice()).await?;
+        Ok(Answer::ok(askers::asked(&mut connection, tenant, &found).await?))
     }
 }

@@ -6,6 +6,8 @@ use refundkit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::askers::Asker;
+
 /// Reads a payment at its processor: what is left of it, how it was paid, and whether it could be refunded now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -83,8 +85,8 @@ pub struct RefundLook {
     pub refund: Refund,
     /// The PaymentIntent that its charge belongs to, where there is one.
     pub payment_intent: Option<String>,
-    /// Who asked for it: a person's e-mail address, or the first characters of a key (its id once it is revoked).
-    pub asked_by: Option<String>,
+    /// Who asked for it; null where that was not written down.
+    pub asked_by: Option<Asker>,
     /// Why it cannot be taken back; null while it can.
     pub not_cancellable: Option<String>,
 }

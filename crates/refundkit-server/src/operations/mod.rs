@@ -1,6 +1,7 @@
 //! Operations that only the dashboard has, a file for each noun: like those of the API, but without a path. Fields are the input;
 //! the doc comment is the description.
 
+pub mod askers;
 pub mod logs;
 pub mod looks;
 pub mod members;
@@ -10,6 +11,7 @@ pub mod overview;
 pub mod refunds;
 pub mod search;
 
+pub use askers::{AskedRefund, ListAskers};
 pub use logs::{GetLog, SearchLogs};
 pub use looks::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook};
 pub use members::{ChangeRole, InviteMember, ListMembers, RemoveMember, RevokeInvitation};

@@ -1,11 +1,11 @@
 //! How an organization's refunds stand: the figures of the last days, and what needs a person.
 
-use refundkit::{ConnectionId, ConnectionStatus, Currency, Effect, Method, Operation, ProcessorName, Refund, Scope};
+use refundkit::{ConnectionId, ConnectionStatus, Currency, Effect, Method, Operation, ProcessorName, Scope};
 use refundkit_core::days::Day;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BoundedCount;
+use super::{AskedRefund, BoundedCount};
 
 /// Tells how refunds went in the last 30 days, in UTC, today included; what is open; and what needs a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,7 +41,7 @@ pub struct Overview {
     /// What needs a person.
     pub needs_person: NeedsPerson,
     /// The newest refunds.
-    pub recent: Vec<Refund>,
+    pub recent: Vec<AskedRefund>,
 }
 
 /// The figures of one currency.

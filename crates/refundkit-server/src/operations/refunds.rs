@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use refundkit::{Effect, Method, Operation, Refund, RefundId, Scope};
+use refundkit::{Effect, Method, Operation, RefundId, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Reads refunds by their ids, in the order asked for; those that do not exist are left out.
+use super::AskedRefund;
+
+/// Reads refunds by their ids, with who asked for them, in the order of the ids; those that do not exist are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadRefunds {
@@ -21,7 +23,7 @@ impl Operation for ReadRefunds {
     const PATH: &'static str = "";
     const SCOPE: Scope = Scope::Read;
     const EFFECT: Effect = Effect::Read;
-    type Output = Vec<Refund>;
+    type Output = Vec<AskedRefund>;
 }
 
 /// At most 100 ids of refunds.

@@ -1,14 +1,14 @@
 //! Searching refunds.
 
 use refundkit::{
-    Amount, Currency, Effect, InitiatedBy, Method, Operation, ProcessorName, Refund, RefundReason, RefundStage,
-    RefundStatus, Scope, Timestamp,
+    Amount, Currency, Effect, InitiatedBy, Method, Operation, ProcessorName, RefundReason, RefundStage, RefundStatus,
+    Scope, Timestamp,
     page::{Cursor, Limit},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SearchText, Searched};
+use super::{AskedRefund, SearchText, Searched, askers::AskerId};
 
 /// Searches refunds that pass all the filters given, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct SearchRefunds {
     /// Only refunds that came through this door.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initiated_by: Option<InitiatedBy>,
+    /// Only refunds that this person (`usr_…`) or API key (`key_…`) asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<AskerId>,
     /// Only refunds in this currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
@@ -63,5 +66,5 @@ impl Operation for SearchRefunds {
     const PATH: &'static str = "";
     const SCOPE: Scope = Scope::Read;
     const EFFECT: Effect = Effect::Read;
-    type Output = Searched<Refund>;
+    type Output = Searched<AskedRefund>;
 }

@@ -1,6 +1,7 @@
 //! API keys: rows by hash for authentication, by tenant for their owners.
 
 use super::{Connection, StoreError, Tenant, connection::params, organizations, row::Row};
+use crate::operations::askers::{Asker, AskerId};
 use refundkit::{ApiKey, KeyId, Scope, Timestamp};
 
 /// A key to insert.
@@ -86,6 +87,18 @@ pub async fn find(connection: &mut Connection, tenant: Tenant, id: KeyId) -> Res
     const SQL: &str = "SELECT id, environment, scope, name, prefix, created_at, last_used_at
         FROM api_keys WHERE organization_id = $1 AND environment = $2 AND id = $3 AND revoked_at IS NULL";
     connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, id], read).await
+}
+
+/// Finds a key, revoked or not, as somebody who asked for refunds.
+pub async fn find_asker(connection: &mut Connection, tenant: Tenant, id: KeyId) -> Result<Option<Asker>, StoreError> {
+    const SQL: &str = "SELECT name, prefix, revoked_at FROM api_keys
+        WHERE organization_id = $1 AND environment = $2 AND id = $3";
+    let params = params![tenant.organization_id, tenant.environment, id];
+    let found = connection.fetch_optional(SQL, params, |row| {
+        let (name, key_prefix) = (row.text("name")?, row.optional_text("prefix")?);
+        Ok(Asker { id: AskerId::Key(id), name, key_prefix, is_gone: row.optional_integer("revoked_at")?.is_some() })
+    });
+    found.await
 }
 
 /// Lists keys that are not revoked, newest first.

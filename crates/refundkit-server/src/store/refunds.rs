@@ -2,8 +2,8 @@
 //! indexes.
 
 use refundkit::{
-    Amount, ConnectionId, Currency, InitiatedBy, Metadata, ProcessorErrorDetail, ProcessorName, Refund, RefundId,
-    RefundReason, RefundStage, RefundStatus, Timestamp, TransactionId, UserId, operations::ListRefunds,
+    Amount, ConnectionId, Currency, InitiatedBy, KeyId, Metadata, ProcessorErrorDetail, ProcessorName, Refund,
+    RefundId, RefundReason, RefundStage, RefundStatus, Timestamp, TransactionId, UserId, operations::ListRefunds,
     processor::PreparedRefund,
 };
 use refundkit_core::{eligibility::OwnRefund, lifecycle::State};
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::limits;
 
+pub mod askers;
 pub mod search;
 
 /// A refund with everything known of it.
@@ -54,6 +55,8 @@ pub struct StoredRefund {
     pub initiated_by: InitiatedBy,
     /// The person who asked for it, when it was one.
     pub user_id: Option<UserId>,
+    /// The API key that asked for it, when it was one.
+    pub api_key_id: Option<KeyId>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When anything last changed.
@@ -106,7 +109,7 @@ macro_rules! select {
         concat!(
             "SELECT id, organization_id, environment, connection_id, processor, transaction_id, external_transaction_id, ",
             "payment_intent, amount, currency, reason, metadata, state, prepared, refusal, initiated_by, user_id, ",
-            "created_at, updated_at FROM refunds ",
+            "api_key_id, created_at, updated_at FROM refunds ",
             $rest
         )
     };
@@ -131,6 +134,7 @@ fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
         refusal: row.json_optional("refusal")?,
         initiated_by: row.parse("initiated_by")?,
         user_id: row.parse_optional("user_id")?,
+        api_key_id: row.parse_optional("api_key_id")?,
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
     })
@@ -140,8 +144,8 @@ fn read(row: &Row<'_>) -> Result<StoredRefund, StoreError> {
 pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO refunds (id, organization_id, environment, connection_id, processor, transaction_id,
             external_transaction_id, payment_intent, external_refund_id, amount, currency, reason, metadata, status,
-            stage, state, prepared, initiated_by, created_at, updated_at, user_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+            stage, state, prepared, initiated_by, created_at, updated_at, user_id, api_key_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
     let metadata = refund.metadata.as_ref().map(|metadata| to_json("metadata", metadata)).transpose()?;
     let params = params![
         refund.id,
@@ -165,6 +169,7 @@ pub async fn insert(connection: &mut Connection, refund: &StoredRefund) -> Resul
         refund.created_at,
         refund.updated_at,
         refund.user_id,
+        refund.api_key_id,
     ];
     connection.queue(SQL, params).await
 }
@@ -179,7 +184,7 @@ pub async fn find(
     connection.fetch_optional(SQL, params![tenant.organization_id, tenant.environment, id], read).await
 }
 
-/// Rows that [`read_many`] is asked for, rounded up to these, so that few statements are prepared.
+/// Rows that are asked for by their ids, rounded up to these, so that few statements are prepared.
 const READ_TOGETHER: [usize; 2] = [25, 100];
 
 /// Reads refunds by their ids, at most a hundred, in this order. Those that do not exist are left out.
@@ -188,11 +193,11 @@ pub async fn read_many(
     tenant: Tenant,
     ids: &[RefundId],
 ) -> Result<Vec<StoredRefund>, StoreError> {
-    let Some(last) = ids.last() else { return Ok(Vec::new()) };
-    let places = READ_TOGETHER.into_iter().find(|most| ids.len() <= *most).unwrap_or(ids.len());
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut sql = Filtered::new(select!("WHERE"), tenant);
-    let bound: Vec<_> = ids.iter().chain(std::iter::repeat(last)).take(places).map(|id| sql.bind(*id)).collect();
-    sql.push(&[" AND id IN (", &bound.join(", "), ")"]);
+    sql.and_among(ids);
     let mut found = connection.fetch_all(&sql.text, &sql.params, read).await?;
     found.sort_by_cached_key(|refund| ids.iter().position(|id| *id == refund.id));
     Ok(found)
@@ -349,6 +354,14 @@ impl<'a> Filtered<'a> {
             let place = self.bind(value);
             self.push(&[" AND ", comparison, " ", &place]);
         }
+    }
+
+    /// Only these refunds: one at least, at most a hundred.
+    fn and_among(&mut self, ids: &[RefundId]) {
+        let places = READ_TOGETHER.into_iter().find(|most| ids.len() <= *most).unwrap_or(ids.len());
+        let again = ids.last().into_iter().cycle();
+        let bound: Vec<_> = ids.iter().chain(again).take(places).map(|id| self.bind(*id)).collect();
+        self.push(&[" AND id IN (", &bound.join(", "), ")"]);
     }
 
     /// Only refunds of this payment, by any id of it: the charge, the PaymentIntent that it belongs to, or what it was called.

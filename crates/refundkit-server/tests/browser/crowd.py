@@ -3,7 +3,8 @@
     python3 crowd.py DATABASE COUNT
 
 Begins from the newest refund that is there: everything that is not varied here is as the server wrote it. The server must not be
-running. Days, statuses, currencies, reasons and pairs are spread by the refund's number, the same on every run.
+running. Days, statuses, currencies, reasons, pairs and who asked are spread by the refund's number, the same on every run. Keys and
+people who asked are added: a shop, an agent, a shop whose key is revoked and that made the oldest, and Bob; Zoe left.
 """
 
 import json
@@ -18,10 +19,32 @@ CURRENCIES = ["usd"] * 8 + ["eur"] * 3 + ["jpy"]
 REASONS = ["customer_request", "product_defective", "product_not_received", "duplicate_charge", "other", "order_cancelled"]
 DOORS = ["api"] * 5 + ["mcp"] * 4 + ["dashboard"]
 
+# The oldest refunds are of a key that is revoked, and one in so many of a person's is Zoe's.
+OLD_SHOP_REFUNDS = 1000
+ZOE_EVERY = 100
+
+
+def encoded(prefix, bits):
+    return prefix + "".join(ALPHABET[(bits >> (5 * place)) & 31] for place in range(25, -1, -1))
+
 
 def refund_id(at_ms, number):
-    bits = (at_ms << 80) | (7 << 76) | (0b10 << 62) | (number & ((1 << 62) - 1))
-    return "ref_" + "".join(ALPHABET[(bits >> (5 * place)) & 31] for place in range(25, -1, -1))
+    return encoded("ref_", (at_ms << 80) | (7 << 76) | (0b10 << 62) | (number & ((1 << 62) - 1)))
+
+
+SHOP, AGENT, OLD_SHOP = (encoded("key_", number) for number in (1, 2, 3))
+BOB, ZOE = (encoded("usr_", number) for number in (1, 2))
+
+
+def asker(number, owner):
+    """The person and the key who asked: one of both."""
+    door = DOORS[number % len(DOORS)]
+    if door == "mcp":
+        return None, AGENT
+    if door == "api":
+        return None, OLD_SHOP if number < OLD_SHOP_REFUNDS else SHOP
+    of_people = number // len(DOORS)
+    return ZOE if of_people % ZOE_EVERY == 0 else BOB if of_people % 2 else owner, None
 
 
 def fate(number):
@@ -51,6 +74,7 @@ def rows(template, columns, count, now_ms):
             document["settled_at"] = rfc3339(settled_at)
         if state == "failed":
             document["failure"] = {"code": "expired_or_canceled_card", "message": "The customer's card expired."}
+        user_id, api_key_id = asker(number, template["user_id"])
         currency = CURRENCIES[number % len(CURRENCIES)]
         varied = {
             "id": refund_id(at, number),
@@ -66,10 +90,27 @@ def rows(template, columns, count, now_ms):
             "stage": stage,
             "state": json.dumps(document),
             "initiated_by": DOORS[number % len(DOORS)],
+            "user_id": user_id,
+            "api_key_id": api_key_id,
             "created_at": at,
             "updated_at": settled_at,
         }
         yield [varied.get(column, template[column]) for column in columns]
+
+
+def add_askers(database, template, now_ms):
+    tenant = (template["organization_id"], template["environment"])
+    for key, name, revoked_at in [(SHOP, "Shop", None), (AGENT, "Support agent", None), (OLD_SHOP, "Old shop", now_ms)]:
+        database.execute(
+            """INSERT INTO api_keys (id, organization_id, environment, scope, name, prefix, hash, created_at, revoked_at)
+               VALUES (?, ?, ?, 'write', ?, ?, ?, ?, ?)""",
+            (key, *tenant, name, f"rk_test_{key[-8:]}", f"nobody has {name}", now_ms, revoked_at),
+        )
+    database.execute(
+        """INSERT INTO users (id, organization_id, email, role, password_hash, created_at)
+           VALUES (?, ?, 'bob@acme.example', 'member', 'nobody signs in by this', ?)""",
+        (BOB, tenant[0], now_ms),
+    )
 
 
 def main(path, count):
@@ -83,6 +124,7 @@ def main(path, count):
     now_ms = int(template["created_at"])
     places = ", ".join("?" for _ in columns)
     with database:
+        add_askers(database, template, now_ms)
         database.executemany(f"INSERT INTO refunds ({', '.join(columns)}) VALUES ({places})", rows(template, columns, count, now_ms))
         database.execute("DELETE FROM refund_days")
         database.execute(

@@ -51,6 +51,43 @@ test("filters find what they say, and pages go on where they ended", async () =>
   }
 });
 
+test("whose refunds they are is chosen by name, and found among all", async () => {
+  const choose = async (label) => {
+    await ada.visit("/refunds");
+    await ada.page.click("details.filters > summary");
+    await ada.page.selectOption("[name=askedBy]", { label });
+    await ada.send("query");
+    await ada.looksRight();
+  };
+  const names = () => ada.page.locator("tbody td .who").allInnerTexts();
+  await choose("bob@acme.example");
+  assert.deepEqual(await names(), Array(25).fill("bob@acme.example"));
+  assert.match(await ada.text("details.filters > summary"), /\(1\)/);
+  await ada.page.click("a[rel=next]");
+  await ada.page.waitForLoadState();
+  assert.deepEqual(await names(), Array(25).fill("bob@acme.example"), "the next page is Bob's too");
+  await ada.pictures("refunds-of-one");
+  const agent = await ada.page.locator("[name=askedBy] option", { hasText: "Support agent" }).innerText();
+  await choose(agent.trim());
+  assert.deepEqual(await names(), Array(25).fill("Support agent"));
+
+  // A person's old refunds are found at once; those of a key are looked for page by page, which says how far it came.
+  const zoe = "usr_00000000000000000000000002";
+  const oldShop = "key_00000000000000000000000003";
+  await ada.visit(`/refunds?askedBy=${zoe}`);
+  assert.equal(await rows(), 25);
+  assert.equal(await ada.page.inputValue("[name=askedBy]"), zoe, "who left is chosen still");
+  await ada.visit(`/refunds?askedBy=${oldShop}`);
+  assert.match(await ada.text(), /Nothing found so far/);
+  assert.match(await ada.page.locator("[name=askedBy] option:checked").innerText(), /^Old shop .*, revoked$/);
+  await ada.looksRight();
+  for (let page = 1; page < REFUNDS / 5000 && await rows() === 0; page += 1) {
+    await ada.page.click("text=Look further");
+    await ada.page.waitForLoadState();
+  }
+  assert.deepEqual(await names(), Array(25).fill("Old shop"));
+});
+
 test("the overview counts them all, and no page is heavy", async () => {
   for (const path of ["/", "/refunds", "/refunds?status=completed", "/logs"]) {
     const answer = await ada.visit(path);
@@ -66,8 +103,11 @@ test("the overview counts them all, and no page is heavy", async () => {
 
 test("what a filter finds can be taken along, whole", async () => {
   const cookies = (await ada.context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
-  const answer = await fetch(`${house.url}/refunds.csv?status=failed`, { headers: { cookie: cookies } });
-  let lines = 0;
-  for await (const chunk of answer.body) for (const byte of chunk) if (byte === 10) lines += 1;
-  assert.equal(lines, 1 + REFUNDS / 50);
+  const zoe = "usr_00000000000000000000000002";
+  for (const [filter, found] of [["status=failed", REFUNDS / 50], [`askedBy=${zoe}`, REFUNDS / 1000]]) {
+    const answer = await fetch(`${house.url}/refunds.csv?${filter}`, { headers: { cookie: cookies } });
+    let lines = 0;
+    for await (const chunk of answer.body) for (const byte of chunk) if (byte === 10) lines += 1;
+    assert.equal(lines, 1 + found, filter);
+  }
 });

@@ -1,5 +1,6 @@
 //! The store's own promises: what failed left nothing, groups are durable together, leases hold.
 
+mod askers;
 mod figures;
 mod searches;
 

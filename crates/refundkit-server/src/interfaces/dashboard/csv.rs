@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use refundkit::{Refund, money::write_amount};
+use refundkit::money::write_amount;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -16,12 +16,13 @@ use super::{filters::Filters, page::Shown, places::Place, viewer::Viewer};
 use crate::{
     error::Error,
     limits,
-    operations::{SearchRefunds, Searched},
+    operations::{AskedRefund, SearchRefunds, Searched},
 };
 
-/// The columns, named as the API names them; `amountWritten` is the amount as people read it.
+/// The columns, named as the API names them; `amountWritten` is the amount as people read it, and `askedBy` is who asked for the
+/// refund, by a name that somebody chose.
 const COLUMNS: &str = "id,createdAt,status,stage,amount,currency,amountWritten,reason,processor,transactionId,\
-                       externalTransactionId,externalRefundId,initiatedBy,failureCode,failureMessage,metadata,updatedAt,\
+                       externalTransactionId,externalRefundId,initiatedBy,askedBy,askedById,failureCode,failureMessage,metadata,updatedAt,\
                        settledAt,environment\r\n";
 
 /// Pieces that may wait to be fetched.
@@ -68,7 +69,7 @@ fn file(name: &str, pieces: mpsc::Receiver<Piece>) -> Result<Response, Error> {
 }
 
 /// Writes the file for as long as somebody fetches it and may.
-async fn write(viewer: Viewer, input: Value, first: Searched<Refund>, pieces: mpsc::Sender<Piece>, _place: Place) {
+async fn write(viewer: Viewer, input: Value, first: Searched<AskedRefund>, pieces: mpsc::Sender<Piece>, _place: Place) {
     let mut found = first;
     let mut text = COLUMNS.to_owned();
     loop {
@@ -98,7 +99,7 @@ async fn send(viewer: &Viewer, pieces: &mpsc::Sender<Piece>, piece: Piece) -> Op
 }
 
 /// The next page; none when the person may not see it any more.
-async fn next(viewer: &Viewer, input: &Value, cursor: String) -> Result<Option<Searched<Refund>>, Error> {
+async fn next(viewer: &Viewer, input: &Value, cursor: String) -> Result<Option<Searched<AskedRefund>>, Error> {
     if !viewer.is_still_here().await? {
         return Ok(None);
     }
@@ -107,7 +108,7 @@ async fn next(viewer: &Viewer, input: &Value, cursor: String) -> Result<Option<S
     viewer.ask_on::<SearchRefunds>(input).await.map(Some)
 }
 
-fn line(refund: &Refund) -> String {
+fn line(AskedRefund { refund, asked_by }: &AskedRefund) -> String {
     let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let metadata = refund.metadata.as_ref().and_then(|metadata| serde_json::to_string(metadata).ok());
     // The same JSON, whose texts cannot begin a cell where files are separated by semicolons.
@@ -126,6 +127,8 @@ fn line(refund: &Refund) -> String {
         refund.external_transaction_id.clone(),
         optional(refund.external_refund_id.as_deref()),
         refund.initiated_by.to_string(),
+        optional(asked_by.as_ref().map(|asker| asker.name.as_str())),
+        asked_by.as_ref().map(|asker| asker.id.to_string()).unwrap_or_default(),
         optional(refund.failure.as_ref().map(|failure| failure.code.as_str())),
         optional(refund.failure.as_ref().map(|failure| failure.message.as_str())),
         metadata.unwrap_or_default(),

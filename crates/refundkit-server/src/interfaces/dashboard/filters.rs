@@ -8,16 +8,20 @@ use super::{
     show,
     typed::{Edge, parse_day, parse_money},
 };
-use crate::error::Error;
+use crate::{
+    error::Error,
+    operations::askers::{Asker, AskerId, Askers},
+};
 
 /// The fields, in the order of the form.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "query",
     "status",
     "stage",
     "processor",
     "reason",
     "initiatedBy",
+    "askedBy",
     "currency",
     "amountMin",
     "amountMax",
@@ -36,6 +40,18 @@ pub(super) struct Choice {
     pub(super) name: String,
 }
 
+/// Choices of one kind, under its name.
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) choices: Vec<AskerChoice>,
+}
+
+/// Somebody who asks for refunds, to choose from.
+pub(super) struct AskerChoice {
+    pub(super) value: String,
+    pub(super) name: String,
+}
+
 impl Filters {
     /// Reads them from the query of an address. What is no filter is passed over.
     pub(super) fn of_address(address: &str) -> Self {
@@ -51,6 +67,11 @@ impl Filters {
     /// How many filters hold, beside what is searched for.
     pub(super) fn narrowing(&self) -> usize {
         FIELDS.iter().filter(|field| **field != "query" && self.form.given(field).is_some()).count()
+    }
+
+    /// Whose refunds are looked for, where that is somebody's id.
+    pub(super) fn asked_by(&self) -> Option<AskerId> {
+        self.form.given("askedBy")?.parse().ok()
     }
 
     /// Where to go on, if the address says.
@@ -130,6 +151,23 @@ pub(super) fn reasons() -> Vec<Choice> {
 pub(super) fn doors() -> Vec<Choice> {
     let choice = |door: &InitiatedBy| Choice { value: door.as_str(), name: show::door(*door).to_owned() };
     InitiatedBy::ALL.iter().map(choice).collect()
+}
+
+/// Those who ask for refunds, to choose from: a key by its first characters too, because names of keys repeat.
+pub(super) fn askers(askers: Askers) -> Vec<Group> {
+    let choice = |asker: Asker| {
+        let mut name = asker.name;
+        if let Some(prefix) = asker.key_prefix {
+            name = format!("{name} ({prefix}…)");
+        }
+        if asker.is_gone {
+            name.push_str(if matches!(asker.id, AskerId::Key(_)) { ", revoked" } else { ", no longer a member" });
+        }
+        AskerChoice { value: asker.id.to_string(), name }
+    };
+    let group = |name, askers: Vec<Asker>| Group { name, choices: askers.into_iter().map(choice).collect() };
+    let groups = [group("People", askers.people), group("API keys", askers.keys)];
+    groups.into_iter().filter(|group| !group.choices.is_empty()).collect()
 }
 
 /// The processors to choose from.

@@ -29,7 +29,11 @@ use super::{
     stream::{UNBUFFERED, ended},
     viewer::Viewer,
 };
-use crate::{error::Error, limits, operations::ReadRefunds};
+use crate::{
+    error::Error,
+    limits,
+    operations::{AskedRefund, ReadRefunds},
+};
 
 /// A refund as a page shows it: which one, and as of when.
 type Seen = (RefundId, i64);
@@ -57,18 +61,19 @@ struct Live {
 }
 
 /// Where a list's lines are kept up to date; none when none of them moves.
-pub(super) fn address_of_rows(refunds: &[Refund]) -> Option<String> {
+pub(super) fn address_of_rows(refunds: &[AskedRefund]) -> Option<String> {
     Some(format!("/refunds/live?ids={}", moving(refunds)?))
 }
 
 /// Where the overview is kept up to date; none when none of its refunds moves.
-pub(super) fn address_of_overview(refunds: &[Refund], charted: Option<Currency>) -> Option<String> {
+pub(super) fn address_of_overview(refunds: &[AskedRefund], charted: Option<Currency>) -> Option<String> {
     let currency = charted.map(|currency| format!("&currency={currency}")).unwrap_or_default();
     Some(format!("/live?ids={}{currency}", moving(refunds)?))
 }
 
-fn moving(refunds: &[Refund]) -> Option<String> {
-    let shown: Vec<_> = refunds.iter().filter(|refund| is_moving(refund)).map(as_shown).collect();
+fn moving(refunds: &[AskedRefund]) -> Option<String> {
+    let shown: Vec<_> =
+        refunds.iter().map(|asked| &asked.refund).filter(|refund| is_moving(refund)).map(as_shown).collect();
     (!shown.is_empty()).then(|| shown.join(","))
 }
 
@@ -84,7 +89,12 @@ fn is_watched(refund: &Refund, now: Timestamp) -> bool {
 }
 
 fn as_shown(refund: &Refund) -> String {
-    format!("{}.{}", refund.id, refund.updated_at.as_millis())
+    let (id, at) = as_seen(refund);
+    format!("{id}.{at}")
+}
+
+fn as_seen(refund: &Refund) -> Seen {
+    (refund.id, refund.updated_at.as_millis())
 }
 
 /// `GET /refunds/live?ids=…`.
@@ -197,27 +207,26 @@ impl Live {
             self.viewer.ask::<ReadRefunds>(input).await?
         };
         self.is_begun = true;
-        let now: Vec<Seen> = refunds.iter().map(|refund| (refund.id, refund.updated_at.as_millis())).collect();
-        let changed: Vec<_> =
-            refunds.iter().filter(|refund| !self.seen.contains(&(refund.id, refund.updated_at.as_millis()))).collect();
+        let now: Vec<Seen> = refunds.iter().map(|asked| as_seen(&asked.refund)).collect();
+        let changed: Vec<_> = refunds.iter().filter(|asked| !self.seen.contains(&as_seen(&asked.refund))).collect();
         let now_is = self.viewer.app.env.now();
-        self.is_settled = !refunds.iter().any(|refund| match self.shows {
-            Shows::Rows | Shows::Overview(_) => is_moving(refund),
-            Shows::Whole => is_watched(refund, now_is),
+        self.is_settled = !refunds.iter().any(|asked| match self.shows {
+            Shows::Rows | Shows::Overview(_) => is_moving(&asked.refund),
+            Shows::Whole => is_watched(&asked.refund, now_is),
         });
         let html = self.render(&changed).await?;
         self.seen = now;
         Ok(html.map(|html| Event::default().data(html)))
     }
 
-    async fn render(&self, changed: &[&Refund]) -> Result<Option<String>, Error> {
+    async fn render(&self, changed: &[&AskedRefund]) -> Result<Option<String>, Error> {
         let Some(first) = changed.first() else { return Ok(None) };
         let html = match self.shows {
             Shows::Rows => refunds::update(changed)?,
             Shows::Overview(charted) => {
                 format!("{}{}", refunds::update(changed)?, overview::update(&self.viewer, charted).await?)
             }
-            Shows::Whole => refund::update(&self.viewer, first.id).await?,
+            Shows::Whole => refund::update(&self.viewer, first.refund.id).await?,
         };
         Ok(Some(format!("{html}{}", news(changed))))
     }
@@ -233,10 +242,10 @@ impl Live {
 }
 
 /// What changed in a sentence, for those who hear the page.
-fn news(changed: &[&Refund]) -> String {
+fn news(changed: &[&AskedRefund]) -> String {
     let news: Vec<_> = changed
         .iter()
-        .map(|refund| {
+        .map(|AskedRefund { refund, .. }| {
             let amount = show::money(refund.processor, refund.amount.minor(), refund.currency);
             format!("The refund of {amount} is {} now.", show::status(refund.status).to_lowercase())
         })

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::Error,
     interfaces::mcp::words,
-    operations::{LookAtRefund, RefundLook},
+    operations::{LookAtRefund, RefundLook, askers::Asker},
 };
 
 #[derive(Template)]
@@ -170,8 +170,12 @@ fn ids(refund: &Refund, payment_intent: Option<String>) -> Vec<Named> {
     .collect()
 }
 
-fn facts(refund: &Refund, asked_by: Option<String>) -> Vec<(&'static str, String)> {
+fn facts(refund: &Refund, asked_by: Option<Asker>) -> Vec<(&'static str, String)> {
     let door = show::door(refund.initiated_by);
+    let asked_by = asked_by.map(|asker| match asker.key_prefix {
+        Some(prefix) => format!("{} ({prefix}…)", asker.name),
+        None => asker.name,
+    });
     vec![
         ("Reason", show::reason(refund.reason)),
         ("Processor", show::processor(refund.processor).to_owned()),

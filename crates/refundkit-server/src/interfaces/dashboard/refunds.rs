@@ -5,14 +5,18 @@ use refundkit::{ConnectionStatus, ProcessorConnection, Refund, RefundStatus, ope
 use serde_json::{Value, json};
 
 use super::{
-    filters::{self, Choice, Filters},
+    filters::{self, Choice, Filters, Group},
     form::Entered,
     live,
     page::{self, Frame, Section, Shown},
     show::{self, Moment},
     viewer::Viewer,
 };
-use crate::{error::Error, limits, operations::SearchRefunds};
+use crate::{
+    error::Error,
+    limits,
+    operations::{AskedRefund, ListAskers, SearchRefunds, askers::Askers},
+};
 
 #[derive(Template)]
 #[template(path = "refunds.html")]
@@ -51,6 +55,7 @@ struct Choices {
     processors: Vec<Choice>,
     reasons: Vec<Choice>,
     doors: Vec<Choice>,
+    askers: Vec<Group>,
 }
 
 /// A refund as a line of the list.
@@ -62,12 +67,14 @@ pub(super) struct Row {
     pub(super) stage: Option<&'static str>,
     pub(super) payment: String,
     pub(super) reason: String,
+    /// Who asked for it, where that is known.
+    pub(super) who: Option<String>,
     pub(super) door: &'static str,
     pub(super) created: Moment,
 }
 
 impl Row {
-    pub(super) fn of(refund: &Refund) -> Self {
+    pub(super) fn of(AskedRefund { refund, asked_by }: &AskedRefund) -> Self {
         Self {
             id: refund.id.to_string(),
             amount: show::money(refund.processor, refund.amount.minor(), refund.currency),
@@ -76,6 +83,7 @@ impl Row {
             stage: show::stage(refund.stage),
             payment: refund.transaction_id.to_string(),
             reason: show::reason(refund.reason),
+            who: asked_by.as_ref().map(|asker| asker.name.clone()),
             door: show::door(refund.initiated_by),
             created: Moment::from(refund.created_at),
         }
@@ -90,31 +98,37 @@ pub(super) const fn is_moving(refund: &Refund) -> bool {
 /// What the page shows below its form.
 #[derive(Default)]
 struct Found {
-    refunds: Vec<Refund>,
+    refunds: Vec<AskedRefund>,
     next: Option<String>,
     searched_to: Option<Moment>,
 }
 
 /// What is sent to a page that lists these refunds, which changed.
-pub(super) fn update(refunds: &[&Refund]) -> Result<String, Error> {
-    let rows = refunds.iter().map(|refund| Row::of(refund)).collect();
+pub(super) fn update(refunds: &[&AskedRefund]) -> Result<String, Error> {
+    let rows = refunds.iter().map(|asked| Row::of(asked)).collect();
     Update { rows, is_update: true }.render().map_err(Error::internal)
 }
 
 /// `GET /refunds`.
 pub(super) async fn show(viewer: Viewer) -> Shown {
     let filters = Filters::of_address(&viewer.address);
-    match find(&viewer, &filters).await {
+    let found = find(&viewer, &filters).await;
+    if let Err(error) = &found
+        && !filters::is_about_filters(error)
+    {
+        return Err(error.clone().into());
+    }
+    let askers = askers(&viewer, &filters).await?;
+    match found {
         Ok(found) => {
             let is_unused = found.refunds.is_empty() && found.next.is_none() && !filters.is_any();
             let is_connected = !is_unused || is_connected(&viewer).await?;
-            page::html(&page_of(&viewer, filters, found, None, is_connected))
+            page::html(&page_of(&viewer, filters, Ok(found), askers, is_connected))
         }
-        Err(error) if filters::is_about_filters(&error) => {
+        Err(error) => {
             let status = error.status();
-            page::html_with(status, &page_of(&viewer, filters, Found::default(), Some(error), true))
+            page::html_with(status, &page_of(&viewer, filters, Err(error), askers, true))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -126,6 +140,12 @@ async fn find(viewer: &Viewer, filters: &Filters) -> Result<Found, Error> {
     }
     let found = viewer.ask::<SearchRefunds>(Value::Object(input)).await?;
     Ok(Found { refunds: found.data, next: found.page.next_cursor, searched_to: found.searched_to.map(Moment::from) })
+}
+
+/// Whose refunds can be looked for: who is looked for now is among them.
+async fn askers(viewer: &Viewer, filters: &Filters) -> Result<Askers, Error> {
+    let chosen = filters.asked_by().map(|id| ("chosen".to_owned(), id.to_string().into()));
+    viewer.ask::<ListAskers>(Value::Object(chosen.into_iter().collect())).await
 }
 
 /// Whether refunds can be made: a processor is connected.
@@ -145,10 +165,14 @@ fn has_connected(connections: &[ProcessorConnection]) -> bool {
 fn page_of(
     viewer: &Viewer,
     filters: Filters,
-    found: Found,
-    error: Option<Error>,
+    found: Result<Found, Error>,
+    askers: Askers,
     is_connected: bool,
 ) -> RefundsPage<'_> {
+    let (found, error) = match found {
+        Ok(found) => (found, None),
+        Err(error) => (Found::default(), Some(error)),
+    };
     RefundsPage {
         frame: Frame { title: "Refunds", section: Section::Refunds, viewer },
         is_searched: filters.is_any(),
@@ -168,6 +192,7 @@ fn page_of(
             processors: filters::processors(),
             reasons: filters::reasons(),
             doors: filters::doors(),
+            askers: filters::askers(askers),
         },
         entered: filters.entered(error),
     }

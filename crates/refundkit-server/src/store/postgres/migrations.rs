@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0002_news.sql"),
     include_str!("../../../migrations/postgres/0003_dashboard.sql"),
     include_str!("../../../migrations/postgres/0004_replaced_secrets.sql"),
+    include_str!("../../../migrations/postgres/0005_askers.sql"),
 ];
 
 /// Whoever holds this lock may change tables. The number is ours: "refundki" in ASCII.

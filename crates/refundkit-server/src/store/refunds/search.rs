@@ -4,12 +4,12 @@
 //! far it came: the next page goes on from there. Ids are found first and rows read after, so that no database is led to walk a
 //! tenant's refunds in their order where it should look a few of them up.
 
-use refundkit::{Amount, RefundId, RefundStage, RefundStatus, Timestamp, metadata};
+use refundkit::{Amount, RefundId, RefundStage, RefundStatus, Timestamp, UserId, metadata};
 
 use super::{Filtered, StoredRefund, first_id_of, read_many};
 use crate::{
     limits,
-    operations::SearchRefunds,
+    operations::{SearchRefunds, askers::AskerId},
     store::{Connection, StoreError, Tenant},
 };
 
@@ -119,6 +119,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    /// The person who asked, when the index of persons is read: before any other but that of metadata.
+    fn person(&self) -> Option<UserId> {
+        match self.filters.asked_by {
+            Some(AskerId::Person(id)) if self.named.is_none() => Some(id),
+            _ => None,
+        }
+    }
+
     /// The stage, when it has an index.
     fn needing(&self) -> Option<RefundStage> {
         let has_index =
@@ -144,6 +152,7 @@ impl<'a> Search<'a> {
             processor: None,
             reason: None,
             initiated_by: None,
+            asked_by,
             currency: None,
             amount_min: None,
             amount_max: None,
@@ -155,23 +164,30 @@ impl<'a> Search<'a> {
         else {
             return false;
         };
-        match self.named {
-            None => (stage.is_none() && *status == self.status()) || (status.is_none() && *stage == self.needing()),
-            Some(Named::Metadata { key, .. }) => key.is_none() && status.is_none() && stage.is_none(),
-            Some(Named::Refund(_) | Named::Payment(_) | Named::External(_)) => false,
+        match (self.named, asked_by) {
+            (None, None) => {
+                (stage.is_none() && *status == self.status()) || (status.is_none() && *stage == self.needing())
+            }
+            (None, Some(AskerId::Person(_))) => status.is_none() && stage.is_none(),
+            (Some(Named::Metadata { key, .. }), None) => key.is_none() && status.is_none() && stage.is_none(),
+            (None | Some(_), Some(_)) | (Some(Named::Refund(_) | Named::Payment(_) | Named::External(_)), None) => {
+                false
+            }
         }
     }
 
     /// What holds for every id that can be found.
     fn and_between(&self, sql: &mut Filtered<'a>, column: &str, below: Option<RefundId>, end: Option<RefundId>) {
+        let (from, below) = self.bounds(below, end);
+        sql.and(&format!("{column} <"), below);
+        sql.and(&format!("{column} >="), from);
+    }
+
+    /// From which id on there is something to find, and below which.
+    fn bounds(&self, below: Option<RefundId>, end: Option<RefundId>) -> (Option<RefundId>, Option<RefundId>) {
         let SearchRefunds { created_after, created_before, .. } = self.filters;
-        let is_below = |sql: &mut Filtered<'a>, id| sql.and(&format!("{column} <"), Some(id));
-        match (below, created_before.map(|before| first_id_of(before.plus_millis(CLOCK_SLACK_MS)))) {
-            (Some(below), Some(before)) => is_below(sql, below.min(before)),
-            (Some(id), None) | (None, Some(id)) => is_below(sql, id),
-            (None, None) => {}
-        }
-        sql.and(&format!("{column} >="), end.or(created_after.map(first_id_of)));
+        let before = created_before.map(|before| first_id_of(before.plus_millis(CLOCK_SLACK_MS)));
+        (end.or(created_after.map(first_id_of)), below.into_iter().chain(before).min())
     }
 
     /// What the index of refunds says.
@@ -194,6 +210,12 @@ impl<'a> Search<'a> {
         sql.and("processor =", filters.processor);
         sql.and("reason =", filters.reason);
         sql.and("initiated_by =", filters.initiated_by);
+        match filters.asked_by {
+            // Put so that no database reads the index of persons here: it would try all refunds of that person.
+            Some(AskerId::Person(id)) if self.person().is_none() => sql.and("COALESCE(user_id, '') =", Some(id)),
+            Some(AskerId::Key(id)) => sql.and("api_key_id =", Some(id)),
+            Some(AskerId::Person(_)) | None => {}
+        }
         sql.and("currency =", filters.currency.as_ref().map(refundkit::Currency::as_str));
         sql.and("amount >=", filters.amount_min.map(Amount::minor));
         sql.and("amount <=", filters.amount_max.map(Amount::minor));
@@ -223,29 +245,44 @@ impl<'a> Search<'a> {
         below: Option<RefundId>,
         wanted: u32,
     ) -> Result<Vec<RefundId>, StoreError> {
-        let (mut sql, column) = self.index();
-        self.and_between(&mut sql, column, below, None);
+        let mut sql = self.index(below);
         let wanted = sql.bind(wanted);
-        sql.push(&[" ORDER BY ", column, " DESC LIMIT ", &wanted]);
+        sql.push(&[" LIMIT ", &wanted]);
         newest_first(connection, &sql).await
     }
 
-    /// The ids of the index that is read, and the name of its column.
-    fn index(&self) -> (Filtered<'a>, &'static str) {
-        if let Some(Named::Metadata { value, .. }) = self.named {
-            let mut sql = Filtered::new("SELECT DISTINCT refund_id AS id FROM refund_metadata WHERE", self.tenant);
-            sql.and("value =", Some(value));
-            return (sql, "refund_id");
+    /// The ids of the index that is read, the newest first.
+    fn index(&self, below: Option<RefundId>) -> Filtered<'a> {
+        if let Some(person) = self.person() {
+            return self.of_person(person, below, None);
         }
-        let mut sql = Filtered::new("SELECT id FROM refunds WHERE", self.tenant);
-        self.and_in_index(&mut sql);
-        (sql, "id")
+        let (mut sql, column) = match self.named {
+            Some(Named::Metadata { value, .. }) => {
+                let mut sql = Filtered::new("SELECT DISTINCT refund_id AS id FROM refund_metadata WHERE", self.tenant);
+                sql.and("value =", Some(value));
+                (sql, "refund_id")
+            }
+            _ => {
+                let mut sql = Filtered::new("SELECT id FROM refunds WHERE", self.tenant);
+                self.and_in_index(&mut sql);
+                (sql, "id")
+            }
+        };
+        self.and_between(&mut sql, column, below, None);
+        sql.push(&[" ORDER BY ", column, " DESC"]);
+        sql
+    }
+
+    /// The ids of a person's refunds, the newest first.
+    fn of_person(&self, person: UserId, below: Option<RefundId>, end: Option<RefundId>) -> Filtered<'a> {
+        let (from, below) = self.bounds(below, end);
+        of_person(self.tenant, person, from, below)
     }
 
     /// Examines refunds until enough are found, none is left, or as many were examined as may be.
     async fn walk(&self, connection: &mut Connection, walk: &mut Walk, wanted: u32) -> Result<(), StoreError> {
-        let most = match self.named {
-            Some(Named::Metadata { .. }) => limits::SEARCH_VALUES_EXAMINED_MAX,
+        let most = match (self.named, self.person()) {
+            (Some(Named::Metadata { .. }), _) | (_, Some(_)) => limits::SEARCH_VALUES_EXAMINED_MAX,
             _ => limits::SEARCH_EXAMINED_MAX,
         };
         let (mut size, mut left) = (EXAMINED_FIRST, most);
@@ -275,15 +312,27 @@ impl<'a> Search<'a> {
         below: Option<RefundId>,
         size: u32,
     ) -> Result<Option<(RefundId, Timestamp)>, StoreError> {
-        let (mut sql, column) = self.index();
-        self.and_between(&mut sql, column, below, None);
+        let mut sql = self.index(below);
         let offset = (size - 1).to_string();
-        sql.push(&[" ORDER BY ", column, " DESC LIMIT 1 OFFSET ", &offset]);
+        sql.push(&[" LIMIT 1 OFFSET ", &offset]);
         let last = format!(
             "SELECT id, created_at FROM refunds WHERE organization_id = $1 AND environment = $2 AND id = ({})",
             sql.text
         );
         connection.fetch_optional(&last, &sql.params, |row| Ok((row.parse("id")?, row.timestamp("created_at")?))).await
+    }
+
+    /// The ids of which each is looked up to be tried, from below one to another: those of a metadata value, and those of a person.
+    fn few_to_look_up(&self, below: Option<RefundId>, end: Option<RefundId>) -> Option<Filtered<'a>> {
+        let Some(Named::Metadata { value, key }) = self.named else {
+            return Some(self.of_person(self.person()?, below, end));
+        };
+        let mut sql = Filtered::new("SELECT refund_id FROM refund_metadata WHERE", self.tenant);
+        sql.and("value =", Some(value));
+        sql.and("key =", key);
+        self.and_between(&mut sql, "refund_id", below, end);
+        sql.push(&[" ORDER BY refund_id DESC"]);
+        Some(sql)
     }
 
     /// Those that pass, from below one to another: at least the newest that are wanted.
@@ -296,17 +345,13 @@ impl<'a> Search<'a> {
         wanted: u32,
     ) -> Result<Vec<RefundId>, StoreError> {
         let mut sql = Filtered::new("SELECT id FROM refunds WHERE", self.tenant);
-        if let Some(Named::Metadata { value, key }) = self.named {
-            let mut of_value = Filtered::new("SELECT refund_id FROM refund_metadata WHERE", self.tenant);
-            of_value.and("value =", Some(value));
-            of_value.and("key =", key);
-            self.and_between(&mut of_value, "refund_id", below, end);
+        if let Some(mut few) = self.few_to_look_up(below, end) {
             // As many as there can be: it tells the database that they are few.
             let most = (u64::from(size) + metadata::KEYS_MAX as u64).to_string();
-            of_value.push(&[" ORDER BY refund_id DESC LIMIT ", &most]);
-            let examined = ["WITH examined AS MATERIALIZED (", &of_value.text, ") ", &sql.text].concat();
-            sql = Filtered { text: examined, params: of_value.params };
-            sql.push(&[" AND id IN (SELECT refund_id FROM examined)"]);
+            few.push(&[" LIMIT ", &most]);
+            let examined = ["WITH examined (id) AS MATERIALIZED (", &few.text, ") ", &sql.text].concat();
+            sql = Filtered { text: examined, params: few.params };
+            sql.push(&[" AND id IN (SELECT id FROM examined)"]);
             self.and_in_index(&mut sql);
             self.and_passes(&mut sql);
             return newest_first(connection, &sql).await;
@@ -318,6 +363,24 @@ impl<'a> Search<'a> {
         sql.push(&[" ORDER BY id DESC LIMIT ", &wanted]);
         newest_first(connection, &sql).await
     }
+}
+
+/// The ids of a person's refunds from one on and below another, the newest first, to be cut off somewhere. Person and id are compared
+/// and ordered together: only the index of persons has that order. By the id alone, PostgreSQL would rather walk through everybody's
+/// refunds until it met enough of this person's.
+pub(super) fn of_person<'a>(
+    tenant: Tenant,
+    person: UserId,
+    from: Option<RefundId>,
+    below: Option<RefundId>,
+) -> Filtered<'a> {
+    let mut sql = Filtered::new("SELECT id FROM refunds WHERE", tenant);
+    let person = sql.bind(person);
+    let from = sql.bind(from.unwrap_or(RefundId::from_bits(0)));
+    let below = sql.bind(below.unwrap_or(RefundId::from_bits(u128::MAX)));
+    sql.push(&[" AND user_id IS NOT NULL AND (user_id, id) >= (", &person, ", ", &from, ")"]);
+    sql.push(&[" AND (user_id, id) < (", &person, ", ", &below, ") ORDER BY user_id DESC, id DESC"]);
+    sql
 }
 
 async fn newest_first(connection: &mut Connection, sql: &Filtered<'_>) -> Result<Vec<RefundId>, StoreError> {

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_news.sql"),
     include_str!("../../../migrations/sqlite/0003_dashboard.sql"),
     include_str!("../../../migrations/sqlite/0004_replaced_secrets.sql"),
+    include_str!("../../../migrations/sqlite/0005_askers.sql"),
 ];
 
 /// The newest version that this program knows.

@@ -67,6 +67,7 @@ fn refund(number: u32) -> StoredRefund {
         refusal: None,
         initiated_by: InitiatedBy::Api,
         user_id: None,
+        api_key_id: None,
         created_at: at,
         updated_at: at,
     }

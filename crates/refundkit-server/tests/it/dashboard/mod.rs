@@ -1,5 +1,6 @@
 //! The dashboard as a browser meets it: forms in, pages out.
 
+mod askers;
 mod browser;
 mod full;
 mod held;

@@ -64,6 +64,7 @@ fn refund(tenant: Tenant, number: u32) -> StoredRefund {
         refusal: None,
         initiated_by: InitiatedBy::Api,
         user_id: None,
+        api_key_id: None,
         created_at: FIRST,
         updated_at: FIRST,
     }

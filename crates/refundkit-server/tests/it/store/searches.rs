@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use refundkit::{
-    ConnectionId, Currency, Environment, InitiatedBy, OrganizationId, RefundId, RefundReason, RefundStage,
-    RefundStatus, processor::PreparedRefund,
+    ConnectionId, Currency, Environment, InitiatedBy, KeyId, OrganizationId, RefundId, RefundReason, RefundStage,
+    RefundStatus, UserId, processor::PreparedRefund,
 };
 use refundkit_core::lifecycle::{Accepted, State};
 use refundkit_server::{
     config::parse_database_url,
     limits,
-    operations::SearchRefunds,
+    operations::{SearchRefunds, askers::AskerId},
     store::{
         Store, Tenant, refunds,
         refunds::{
@@ -31,6 +31,14 @@ const REPEATED: i64 = 12;
 const READ_FOR_EACH: i64 = 3;
 
 const TENANT: Tenant = Tenant { organization_id: OrganizationId::from_bits(1), environment: Environment::Test };
+
+/// A person and a key who asked once, long ago; a person who asked for every third, and one who did so until some time ago; a key that
+/// asked for the others.
+const RARE_PERSON: UserId = UserId::from_bits(1);
+const PERSON: UserId = UserId::from_bits(2);
+const PERSON_BEFORE: UserId = UserId::from_bits(3);
+const RARE_KEY: KeyId = KeyId::from_bits(1);
+const KEY: KeyId = KeyId::from_bits(2);
 
 /// Ids in the order of their numbers: decimal digits are letters of an id too.
 fn id(number: i64) -> RefundId {
@@ -63,12 +71,15 @@ fn seed(database: &str) {
         VALUES ('{connection}', '{organization}', 'test', 'stripe', 'active', '', '', 0, 0);
         INSERT INTO refunds (id, organization_id, environment, connection_id, processor, transaction_id,
             external_transaction_id, payment_intent, external_refund_id, amount, currency, reason, status, stage, state,
-            prepared, initiated_by, created_at, updated_at)
+            prepared, initiated_by, created_at, updated_at, user_id, api_key_id)
         SELECT 'ref_' || lpad(n::text, 26, '0'), '{organization}', 'test', '{connection}', 'stripe', 'pi_' || n, 'ch_' || n,
             'pi_' || n, 're_' || n, 100, 'usd', CASE n WHEN 1 THEN 'agent_error' ELSE 'other' END,
             CASE WHEN n <= 3 THEN 'pending' ELSE 'completed' END,
             CASE WHEN n = 1 THEN 'outcome_unknown' WHEN n <= 3 THEN 'requires_action' ELSE 'settled' END, {state}, {prepared},
-            'api', n, n
+            'api', n, n,
+            CASE WHEN n = 5 THEN '{RARE_PERSON}' WHEN n % 3 = 0 THEN '{PERSON}'
+                WHEN n % 3 = 1 AND n BETWEEN 6 AND {REFUNDS} / 2 THEN '{PERSON_BEFORE}' END,
+            CASE WHEN n = 4 THEN '{RARE_KEY}' WHEN n % 3 = 2 AND n > 5 OR n % 3 = 1 AND n > {REFUNDS} / 2 THEN '{KEY}' END
         FROM generate_series(1, {REFUNDS}) AS n;
         INSERT INTO refund_metadata
         SELECT '{organization}', 'test', n::text, 'ref_' || lpad(n::text, 26, '0'), 'order'
@@ -115,6 +126,9 @@ async fn on_postgresql_no_search_walks_through_a_tenant() {
     let needing = SearchRefunds { stage: Some(RefundStage::OutcomeUnknown), ..any() };
     let value = |value| Some(Named::Metadata { value, key: None });
     let pair = |key, value| Some(Named::Metadata { value, key: Some(key) });
+    let asked_by = |id, other: SearchRefunds| SearchRefunds { asked_by: Some(id), ..other };
+    let person = |id, other| asked_by(AskerId::Person(id), other);
+    let key = |id, other| asked_by(AskerId::Key(id), other);
     let examined = i64::from(limits::SEARCH_EXAMINED_MAX);
     let few = 1_000;
     let page = examined * READ_FOR_EACH + few;
@@ -122,7 +136,7 @@ async fn on_postgresql_no_search_walks_through_a_tenant() {
         (None, any(), 25, few),
         (None, status(RefundStatus::Completed), 25, few),
         (None, status(RefundStatus::Failed), 0, few),
-        (None, needing, 1, few),
+        (None, needing.clone(), 1, few),
         (None, SearchRefunds { currency: Some("usd".parse().unwrap()), ..any() }, 25, 1_500),
         (Some(Named::Refund(id(7))), any(), 1, few),
         (Some(Named::Payment("ch_7")), any(), 1, few),
@@ -131,6 +145,22 @@ async fn on_postgresql_no_search_walks_through_a_tenant() {
         (value("7"), status(RefundStatus::Completed), 1, few),
         (pair("order", "7"), any(), 1, few),
         (value("web"), any(), 25, few),
+        (None, person(RARE_PERSON, any()), 1, few),
+        (None, person(PERSON, any()), 25, few),
+        (None, person(PERSON_BEFORE, any()), 25, few),
+        (None, person(PERSON, status(RefundStatus::Completed)), 25, 1_500),
+        (None, person(PERSON_BEFORE, status(RefundStatus::Completed)), 25, 1_500),
+        (None, person(PERSON_BEFORE, rare(any())), 0, page),
+        (None, person(RARE_PERSON, status(RefundStatus::Failed)), 0, few),
+        (Some(Named::External("re_6")), person(PERSON, any()), 1, few),
+        (Some(Named::Payment("pi_8")), key(KEY, any()), 1, few),
+        (None, key(KEY, any()), 25, 1_500),
+        (None, key(RARE_KEY, any()), 0, page),
+        (None, key(RARE_KEY, status(RefundStatus::Completed)), 0, page),
+        (None, person(PERSON, status(RefundStatus::Failed)), 0, page),
+        (None, person(PERSON, rare(any())), 0, page),
+        (None, person(PERSON, needing.clone()), 0, page),
+        (value("web"), person(RARE_PERSON, any()), 0, page),
         (None, SearchRefunds { reason: Some(RefundReason::AgentError), ..any() }, 0, page),
         (None, rare(status(RefundStatus::Completed)), 0, page),
         (pair("none", "web"), any(), 0, page),

@@ -64,7 +64,7 @@ async fn what_ended_is_counted_by_currency_and_day_and_what_is_open_is_told() {
     assert_eq!((shown.needs_person.outcome_unknown, shown.needs_person.failed_last7_days), (just(0), 1));
     assert_eq!(shown.needs_person.credential_trouble, []);
     assert_eq!(shown.recent.len(), 5);
-    assert!(shown.recent.windows(2).all(|pair| pair[0].id > pair[1].id), "newest first");
+    assert!(shown.recent.windows(2).all(|pair| pair[0].refund.id > pair[1].refund.id), "newest first");
     stage.assert_days_agree().await;
 }
 

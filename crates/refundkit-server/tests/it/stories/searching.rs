@@ -3,18 +3,18 @@
 use refundkit::Refund;
 use refundkit_server::{
     caller::{Caller, Role},
-    operations::{GetLog, ListNotifications, ReadRefunds, SearchLogs, SearchRefunds, Searched},
+    operations::{AskedRefund, GetLog, ListNotifications, ReadRefunds, SearchLogs, SearchRefunds, Searched},
 };
 use serde_json::{Value, json};
 
 use crate::support::Stage;
 
-async fn search(stage: &Stage, mia: &Caller, input: Value) -> Searched<Refund> {
+async fn search(stage: &Stage, mia: &Caller, input: Value) -> Searched<AskedRefund> {
     stage.ask::<SearchRefunds>(mia, input).await.unwrap()
 }
 
-fn ids(found: &Searched<Refund>) -> Vec<String> {
-    found.data.iter().map(|refund| refund.id.to_string()).collect()
+fn ids(found: &Searched<AskedRefund>) -> Vec<String> {
+    found.data.iter().map(|asked| asked.refund.id.to_string()).collect()
 }
 
 async fn create(stage: &Stage, transaction: &str, amount: i64, metadata: Value) -> Refund {
@@ -62,7 +62,7 @@ async fn a_refund_is_found_by_everything_that_names_it() {
     assert_eq!(ids(&search(&stage, &mia, narrowed).await), [""; 0]);
     let together = json!({ "ids": [id, other.id, refund.id, "ref_00000000000000000000000000"] });
     let read = stage.ask::<ReadRefunds>(&mia, together).await.unwrap();
-    assert_eq!(read.iter().map(|refund| refund.id).collect::<Vec<_>>(), [refund.id, other.id]);
+    assert_eq!(read.iter().map(|asked| asked.refund.id).collect::<Vec<_>>(), [refund.id, other.id]);
     assert_eq!(stage.ask::<ReadRefunds>(&mia, json!({ "ids": [] })).await.unwrap(), []);
 }
 
@@ -74,8 +74,15 @@ async fn every_filter_filters_and_pages_go_on_with_their_filters_only() {
     let waiting = create(&stage, "py_1SandboxActionNeeded", 8000, json!({ "order": "1" })).await;
     let (done_id, waiting_id) = (done.id.to_string(), waiting.id.to_string());
     let both = vec![waiting_id.clone(), done_id.clone()];
+    let me = stage.get("/v1/me").await;
+    let (key, person) = (me.data(200)["keyId"].clone(), mia.user().unwrap().0);
     for (input, expected) in [
         (json!({}), both.clone()),
+        (json!({ "askedBy": key }), both.clone()),
+        (json!({ "askedBy": key, "query": "1" }), vec![waiting_id.clone()]),
+        (json!({ "askedBy": person }), vec![]),
+        (json!({ "askedBy": person, "query": done_id }), vec![]),
+        (json!({ "askedBy": person, "query": "1", "status": "pending" }), vec![]),
         (json!({ "status": "completed" }), vec![done_id.clone()]),
         (json!({ "stage": "requires_action" }), vec![waiting_id.clone()]),
         (json!({ "stage": "requires_action", "status": "completed" }), vec![]),
@@ -127,6 +134,9 @@ async fn what_cannot_be_searched_is_refused_at_its_field() {
         (json!({ "query": "x".repeat(501) }), "query"),
         (json!({ "query": "x\0" }), "query"),
         (json!({ "stage": "lost" }), "stage"),
+        (json!({ "askedBy": "mia@acme.example" }), "askedBy"),
+        (json!({ "askedBy": "ref_00000000000000000000000000" }), "askedBy"),
+        (json!({ "askedBy": 1 }), "askedBy"),
     ] {
         let refused = stage.ask::<SearchRefunds>(&mia, input.clone()).await.unwrap_err();
         assert_eq!(field(&stage, &refused), expected, "{input}");

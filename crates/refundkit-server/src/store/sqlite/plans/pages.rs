@@ -1,8 +1,8 @@
 //! What the dashboard's pages read: searches, counts, figures, notifications and calls.
 
 use refundkit::{
-    ConnectionId, Currency, InitiatedBy, LogEntry, RefundId, RefundReason, RefundStage, RefundStatus, RequestId,
-    Timestamp,
+    ConnectionId, Currency, InitiatedBy, KeyId, LogEntry, RefundId, RefundReason, RefundStage, RefundStatus, RequestId,
+    Timestamp, UserId,
 };
 use refundkit_core::{
     days::{Counts, Day, Tally},
@@ -12,13 +12,13 @@ use refundkit_core::{
 use super::{CONNECTION, COUNTS_MAX, Ordering, STEPS_COUNTED, TENANT, empty_database, refund};
 use crate::{
     limits,
-    operations::SearchRefunds,
+    operations::{SearchRefunds, askers::AskerId},
     store::{
         Connection, logs, processor_events,
         processor_events::ProcessorEvent,
         refund_days, refund_metadata, refunds,
         refunds::{
-            Standing, StoredRefund,
+            Standing, StoredRefund, askers,
             search::{self, Found, Named},
         },
     },
@@ -26,14 +26,22 @@ use crate::{
 
 /// Refunds of one tenant: more than twice as many as a search examines for a page.
 const REFUNDS: u32 = 12_000;
-/// What examining as many as may be costs at most: of refunds, and of metadata values. A walk through all of them takes more.
+/// What examining as many as may be costs at most: of refunds, and of those of a metadata value or a person. A walk through all of them
+/// takes more.
 const COUNTS_OF_A_PAGE_MAX: u64 = 600;
-const COUNTS_OF_VALUES_MAX: u64 = 800;
+const COUNTS_OF_VALUES_MAX: u64 = 900;
 /// What a page costs that an index finds, or that is full soon.
-const COUNTS_OF_A_FULL_PAGE_MAX: u64 = 130;
+const COUNTS_OF_A_FULL_PAGE_MAX: u64 = 160;
 const LIMIT: u32 = 25;
 
-/// The oldest need a person, and are the only ones of their reason. All carry an order's number and where it came from.
+/// People and keys: one who asked once, and one who asked often.
+const RARE_PERSON: UserId = UserId::from_bits(1);
+const PERSON: UserId = UserId::from_bits(2);
+const RARE_KEY: KeyId = KeyId::from_bits(1);
+const KEY: KeyId = KeyId::from_bits(2);
+
+/// The oldest need a person, and are the only ones of their reason. All carry an order's number and where it came from. A person
+/// asked for every third, and a key for the others; another person and another key asked once, long ago.
 fn seeded(number: u32) -> StoredRefund {
     let mut seeded = refund(number);
     let accepted =
@@ -43,6 +51,12 @@ fn seeded(number: u32) -> StoredRefund {
         1 => seeded.state = State::OutcomeUnknown { submission: Submission::default() },
         2 => seeded.state = State::RequiresAction { accepted },
         _ => {}
+    }
+    match number {
+        4 => seeded.api_key_id = Some(RARE_KEY),
+        5 => seeded.user_id = Some(RARE_PERSON),
+        _ if number.is_multiple_of(3) => seeded.user_id = Some(PERSON),
+        _ => seeded.api_key_id = Some(KEY),
     }
     let sign = if number.is_multiple_of(2) { "even" } else { "odd" };
     let pairs = serde_json::json!({ "order": number, "channel": "web", sign: "yes" });
@@ -93,6 +107,11 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
     let oldest_examined = Some(i64::from(REFUNDS - limits::SEARCH_EXAMINED_MAX));
     let oldest_value = Some(i64::from(REFUNDS - limits::SEARCH_VALUES_EXAMINED_MAX));
     let (full, page, values) = (COUNTS_OF_A_FULL_PAGE_MAX, COUNTS_OF_A_PAGE_MAX, COUNTS_OF_VALUES_MAX);
+    let asked_by = |id, other: SearchRefunds| SearchRefunds { asked_by: Some(id), ..other };
+    let (person, key) =
+        (|id, other| asked_by(AskerId::Person(id), other), |id, other| asked_by(AskerId::Key(id), other));
+    let thirds = |count: u32| (1..=count).map(|place| i64::from(REFUNDS - 3 * place)).collect();
+    let oldest_of_person = Some(i64::from(REFUNDS - 3 * limits::SEARCH_VALUES_EXAMINED_MAX));
     let between = SearchRefunds {
         created_after: Some(refund(7).created_at),
         created_before: Some(refund(9).created_at),
@@ -107,7 +126,7 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
         (None, stage(RefundStage::Submitting), vec![], None, full),
         (None, stage(RefundStage::Settled), newest(LIMIT), None, full),
         (None, SearchRefunds { currency: usd, ..any() }, newest(LIMIT), None, full),
-        (None, between, vec![8, 7], None, full),
+        (None, between.clone(), vec![8, 7], None, full),
         (Some(Named::Refund(refund(7).id)), any(), vec![7], None, full),
         (Some(Named::Payment("ch_7")), any(), vec![7], None, full),
         (Some(Named::Payment("pi_7")), status(RefundStatus::Completed), vec![7], None, full),
@@ -124,10 +143,26 @@ async fn a_search_examines_so_many_refunds_and_no_more() {
             None,
             full,
         ),
+        (None, person(RARE_PERSON, any()), vec![5], None, full),
+        (None, person(PERSON, any()), thirds(LIMIT), None, full),
+        (None, person(PERSON, status(RefundStatus::Completed)), thirds(LIMIT), None, full),
+        (None, person(RARE_PERSON, stage(RefundStage::OutcomeUnknown)), vec![], None, full),
+        (None, person(RARE_PERSON, between.clone()), vec![], None, full),
+        (None, key(RARE_KEY, stage(RefundStage::OutcomeUnknown)), vec![], None, full),
+        (None, key(KEY, stage(RefundStage::OutcomeUnknown)), vec![1], None, full),
+        (Some(Named::External("re_6")), person(PERSON, any()), vec![6], None, full),
+        (Some(Named::Payment("pi_7")), person(PERSON, any()), vec![], None, full),
+        (Some(Named::Payment("pi_7")), key(KEY, any()), vec![7], None, full),
+        (Some(value("6")), person(PERSON, any()), vec![6], None, full),
         // Nothing among the newest, and no index that knows: the page says how far it came.
         (None, SearchRefunds { reason: Some(RefundReason::AgentError), ..any() }, vec![], oldest_examined, page),
         (None, SearchRefunds { initiated_by: Some(InitiatedBy::Mcp), ..any() }, vec![], oldest_examined, page),
         (None, stage(RefundStage::AwaitingProcessor), vec![], oldest_examined, page),
+        (None, key(RARE_KEY, any()), vec![], oldest_examined, page),
+        (None, key(RARE_KEY, status(RefundStatus::Completed)), vec![], oldest_examined, page),
+        (None, person(PERSON, status(RefundStatus::Failed)), vec![], oldest_of_person, values),
+        (None, person(PERSON, stage(RefundStage::RequiresAction)), vec![], oldest_of_person, values),
+        (Some(value("web")), person(RARE_PERSON, any()), vec![], oldest_value, values),
         (
             None,
             SearchRefunds { initiated_by: Some(InitiatedBy::Mcp), ..status(RefundStatus::Completed) },
@@ -158,9 +193,11 @@ async fn pages_that_end_early_lead_to_the_end_and_miss_nothing() {
     let connection = &mut connection;
     seed(connection).await;
     let rare = SearchRefunds { reason: Some(RefundReason::AgentError), ..SearchRefunds::default() };
+    let of_person = SearchRefunds { asked_by: Some(AskerId::Person(PERSON)), ..rare.clone() };
     let odd = SearchRefunds { status: Some(RefundStatus::Completed), ..SearchRefunds::default() };
     for (named, filters, limit, expected, pages) in [
         (None, &rare, 25, vec![0], 3),
+        (None, &of_person, 25, vec![0], 3),
         (Some(value("web")), &rare, 25, vec![0], 9),
         (
             Some(pair("odd", "yes")),
@@ -224,6 +261,17 @@ async fn the_overview_costs_the_same_however_many_refunds_there_are() {
     assert_eq!(read.iter().map(|refund| refund.id).collect::<Vec<_>>(), ids);
     let cost = counts.swap(0, Ordering::Relaxed);
     assert!(cost <= COUNTS_OF_A_FULL_PAGE_MAX, "reading a hundred took {cost} times {STEPS_COUNTED} steps");
+    let named = askers::list_of(connection, TENANT, &ids).await.unwrap();
+    assert_eq!(named.len(), ids.len());
+    let cost = counts.swap(0, Ordering::Relaxed);
+    assert!(
+        cost <= COUNTS_OF_A_FULL_PAGE_MAX,
+        "naming who asked for a hundred took {cost} times {STEPS_COUNTED} steps"
+    );
+    let left = askers::find(connection, TENANT, AskerId::Person(RARE_PERSON)).await.unwrap();
+    assert!(left.unwrap().is_gone);
+    let cost = counts.swap(0, Ordering::Relaxed);
+    assert!(cost <= COUNTS_MAX, "finding somebody who left took {cost} times {STEPS_COUNTED} steps");
 }
 
 #[tokio::test]
