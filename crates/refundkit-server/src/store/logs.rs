@@ -33,9 +33,14 @@ pub async fn find(connection: &mut Connection, tenant: Tenant, id: RequestId) ->
     connection.fetch_optional(SQL, params, |row| row.json("entry")).await
 }
 
-/// Deletes some entries made before a time; answers how many. Ids sort by time, so that no index of times is needed.
+/// Deletes some entries made before a time; answers how many. Ids sort by time, so that no index of times is needed: the oldest
+/// of each organization and environment are looked at.
 pub async fn delete_before(connection: &mut Connection, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
-    const SQL: &str = "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE id < $1 ORDER BY id LIMIT $2)";
+    const SQL: &str = "DELETE FROM logs WHERE (organization_id, environment, id) IN
+        (SELECT old.organization_id, old.environment, old.id
+         FROM organizations CROSS JOIN logs AS old
+         WHERE old.organization_id = organizations.id AND old.environment IN ('test', 'live') AND old.id < $1
+         LIMIT $2)";
     let first_kept = RequestId::from_bits(u128::try_from(before.as_millis()).unwrap_or_default() << 80);
     connection.execute(SQL, params![first_kept, limit]).await
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0003_dashboard.sql"),
     include_str!("../../../migrations/postgres/0004_replaced_secrets.sql"),
     include_str!("../../../migrations/postgres/0005_askers.sql"),
+    include_str!("../../../migrations/postgres/0006_logs.sql"),
 ];
 
 /// Whoever holds this lock may change tables. The number is ours: "refundki" in ASCII.

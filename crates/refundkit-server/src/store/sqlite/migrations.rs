@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0003_dashboard.sql"),
     include_str!("../../../migrations/sqlite/0004_replaced_secrets.sql"),
     include_str!("../../../migrations/sqlite/0005_askers.sql"),
+    include_str!("../../../migrations/sqlite/0006_logs.sql"),
 ];
 
 /// The newest version that this program knows.
@@ -53,6 +54,20 @@ mod tests {
         let kept: String =
             connection.query_row("SELECT replaced_webhook_secrets FROM connections", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, r#"[{"sealed":"01ab","validUntil":86400000}]"#);
+    }
+
+    #[test]
+    fn the_log_is_kept_over_the_update() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..5] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 5).unwrap();
+        connection.execute_batch("INSERT INTO logs VALUES ('req_1', 'org', 'test', 7, '{}');").unwrap();
+        run(&mut connection).unwrap();
+        let columns = "SELECT id || organization_id || environment || created_at || entry FROM logs";
+        let kept: String = connection.query_row(columns, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "req_1orgtest7{}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     limits,
     operations::{SearchRefunds, askers::AskerId},
     store::{
-        Connection, logs, processor_events,
+        Connection, logs, organizations, processor_events,
         processor_events::ProcessorEvent,
         refund_days, refund_metadata, refunds,
         refunds::{
@@ -302,6 +302,10 @@ async fn the_newest_notifications_and_one_call_cost_the_same_however_many_there_
     let found = logs::find(connection, TENANT, entry(7, at(7)).id).await.unwrap();
     assert_eq!(found, Some(entry(7, at(7))));
     assert!(counts.swap(0, Ordering::Relaxed) <= COUNTS_MAX, "one call");
+    organizations::insert(connection, TENANT.organization_id, "Acme", at(0)).await.unwrap();
+    counts.store(0, Ordering::Relaxed);
+    assert_eq!(logs::delete_before(connection, at(0), 10).await.unwrap(), 10);
+    assert!(counts.swap(0, Ordering::Relaxed) <= COUNTS_MAX, "ten old calls");
 }
 
 fn entry(number: u32, at: Timestamp) -> LogEntry {
