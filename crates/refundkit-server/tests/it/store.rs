@@ -8,7 +8,7 @@ use crate::support::database;
 use refundkit::{Environment, InitiatedBy, LogEntry, RefundId, RequestId, Timestamp};
 use refundkit_server::{
     env::Env,
-    store::{Store, StoreError, Tenant, idempotency_keys, idempotency_keys::BoundKey, jobs, logs},
+    store::{Store, StoreError, Tenant, idempotency_keys, idempotency_keys::BoundKey, jobs, logs, organizations},
 };
 
 async fn store() -> (tempfile::TempDir, Store, Env, Tenant) {
@@ -189,6 +189,7 @@ async fn old_log_entries_are_cleared_away_a_batch_at_a_time_and_new_ones_stay() 
     let deleted = store
         .write::<_, StoreError, _>(move |connection| {
             Box::pin(async move {
+                organizations::insert(connection, tenant.organization_id, "Acme", now).await?;
                 for entry in &entries {
                     logs::insert(connection, tenant, entry).await?;
                 }
