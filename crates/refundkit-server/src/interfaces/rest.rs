@@ -82,7 +82,11 @@ fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str) -> Router
             let error = Error::new(ErrorCode::NotFound, message).hint(hint);
             let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let is_person = accepts.contains("text/html") && !request.uri().path().starts_with("/v1/");
-            if is_person { dashboard::problem(&app, &error, id) } else { error.response(id) }
+            if is_person {
+                dashboard::problem(&app, &error, id, request.into_parts().0).await
+            } else {
+                error.response(id)
+            }
         })
         .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
             Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)
