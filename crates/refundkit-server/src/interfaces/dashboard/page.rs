@@ -201,9 +201,13 @@ pub(super) async fn around(
     with_headers(&app, response)
 }
 
-/// An error as a page, for people who come to no page of the dashboard: within the frame, where somebody is signed in.
-pub async fn problem(app: &Arc<App>, error: &Error, id: RequestId, mut parts: Parts) -> Response {
-    let viewer = Viewer::from_request_parts(&mut parts, app).await.ok();
+/// An error as a page, for people who come to no page of the dashboard: within the frame, where this is the request of somebody who is
+/// signed in.
+pub async fn problem(app: &Arc<App>, error: &Error, id: RequestId, parts: Option<Parts>) -> Response {
+    let viewer = match parts {
+        Some(mut parts) => Viewer::from_request_parts(&mut parts, app).await.ok(),
+        None => None,
+    };
     with_headers(app, refused(error, id, viewer.as_ref()))
 }
 

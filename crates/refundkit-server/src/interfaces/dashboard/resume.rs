@@ -45,7 +45,7 @@ const FORMS: [(&str, &str); 19] = [
     ("/settings/account/sessions", "Signs you out everywhere else"),
 ];
 
-/// What fields are called where they are typed. Others are shown by their name.
+/// What fields are called where they are typed, in the order in which they are shown. Others follow, by their name.
 const LABELS: [(&str, &str); 19] = [
     ("transactionId", "Payment"),
     ("amount", "Amount"),
@@ -122,8 +122,10 @@ impl Carried {
     }
 
     fn told(&self) -> Vec<Told> {
-        let fields = self.fields.iter().filter(|(name, _)| !UNTOLD.contains(&name.as_str()));
-        let told = fields.filter_map(|(name, value)| {
+        let place = |name: &str| LABELS.iter().position(|(field, _)| *field == name);
+        let mut fields: Vec<_> = self.fields.iter().filter(|(name, _)| !UNTOLD.contains(&name.as_str())).collect();
+        fields.sort_by_key(|(name, _)| place(name).unwrap_or(LABELS.len()));
+        let told = fields.into_iter().filter_map(|(name, value)| {
             let label = LABELS.iter().find(|(field, _)| field == name).map_or(name.as_str(), |(_, label)| *label);
             let value = match value.as_str() {
                 "" if is_secret(name) => None,

@@ -248,6 +248,10 @@ async fn what_goes_wrong_for_somebody_who_is_signed_in_is_said_within_the_frame(
     let asked = reqwest::Client::new().get(nowhere.clone()).header("accept", "text/html");
     ada.send(asked.try_clone().unwrap()).await.has(404, &frame).has_not(&["aria-current"]);
 
+    let only_a_form = ada.form("/settings/team/user_1/role", &[]).build().unwrap().url().clone();
+    let only_a_form = reqwest::Client::new().get(only_a_form).header("accept", "text/html");
+    ada.send(only_a_form).await.has(405, &frame).has(405, &["GET is not possible here"]);
+
     let stranger = ada.elsewhere();
     stranger.send(asked).await.has(404, &["<body class=\"outside\">", "Go to the overview"]).has_not(&["<nav"]);
     stranger.get("/invitation?token=nothing").await.has(404, &["<body class=\"outside\">"]).has_not(&["<nav", "Acme"]);
