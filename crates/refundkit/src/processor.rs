@@ -15,6 +15,9 @@ pub struct Charge {
     pub id: String,
     /// The PaymentIntent it belongs to, where there is one.
     pub payment_intent: Option<String>,
+    /// What was to be collected, in the processor's unit: tried, authorized or captured. Said where the processor says it; nothing
+    /// is decided by it.
+    pub amount: Option<i64>,
     /// What was captured, in the processor's unit.
     pub amount_captured: i64,
     /// The currency.

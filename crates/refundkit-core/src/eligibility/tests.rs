@@ -20,6 +20,7 @@ fn charge() -> Charge {
     Charge {
         id: "ch_1".into(),
         payment_intent: Some("pi_1".into()),
+        amount: Some(6000),
         amount_captured: 6000,
         currency: "usd".parse().unwrap(),
         captured: true,

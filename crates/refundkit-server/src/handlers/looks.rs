@@ -33,9 +33,18 @@ impl Handle for LookAtTransaction {
         };
         let member = room(context, &read, &own).await?;
         let (paid, captured) = (read.charge.paid, read.charge.captured);
-        let payment_method = read.charge.payment_method.clone();
+        let (payment_method, amount_asked) = (read.charge.payment_method.clone(), read.charge.amount);
         let transaction = transactions::tell(context, self.transaction_id, read, &own);
-        Ok(Answer::ok(TransactionLook { transaction, payment_method, policy, paid, captured, duplicate_of, member }))
+        Ok(Answer::ok(TransactionLook {
+            transaction,
+            payment_method,
+            policy,
+            amount_asked,
+            paid,
+            captured,
+            duplicate_of,
+            member,
+        }))
     }
 }
 

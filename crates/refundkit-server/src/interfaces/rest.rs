@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{Path, Request, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
         request::Parts,
     },
@@ -65,30 +65,41 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(dashboard::router(&app))
         .merge(stripe_webhooks::router())
         .merge(mcp::http::router(&app));
-    finish(app, router, "People begin at /; what programs can call is listed at /docs.")
+    finish(app, router, "People begin at /; what programs can call is listed at /docs.", true)
 }
 
 /// The routes of a server that only works: whether it is healthy.
 pub fn health_router(app: Arc<App>) -> Router {
     let hint = "This server follows refunds and answers no requests (REFUNDKIT_ROLE=worker). Call one with the role api or all.";
-    finish(app, pages::health_router(), hint)
+    finish(app, pages::health_router(), hint, false)
 }
 
-/// What holds for every path, those included that do not exist: `hint` says where to look then.
-fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str) -> Router {
+/// What holds for every path, those included that do not exist: `hint` says where to look then, and `has_pages` whether people who are
+/// signed in find their way from there.
+fn finish(app: Arc<App>, router: Router<Arc<App>>, hint: &'static str, has_pages: bool) -> Router {
     router
         .fallback(async move |State(app): State<Arc<App>>, Extension(id): Extension<RequestId>, request: Request| {
             let message = format!("No such path: {} {}", request.method(), request.uri().path());
-            let error = Error::new(ErrorCode::NotFound, message).hint(hint);
-            let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let is_person = accepts.contains("text/html") && !request.uri().path().starts_with("/v1/");
-            if is_person { dashboard::problem(&app, &error, id) } else { error.response(id) }
+            nothing_there(&app, &Error::new(ErrorCode::NotFound, message).hint(hint), id, request, has_pages).await
         })
-        .method_not_allowed_fallback(async |Extension(id): Extension<RequestId>, method: HttpMethod| {
-            Error::new(ErrorCode::MethodNotAllowed, format!("{method} is not possible here.")).response(id)
-        })
+        .method_not_allowed_fallback(
+            async move |State(app): State<Arc<App>>, Extension(id): Extension<RequestId>, request: Request| {
+                let message = format!("{} is not possible here.", request.method());
+                let error = Error::new(ErrorCode::MethodNotAllowed, message);
+                nothing_there(&app, &error, id, request, has_pages).await
+            },
+        )
         .layer(middleware::from_fn_with_state(Arc::clone(&app), around))
         .with_state(app)
+}
+
+/// The answer where nothing is: a page for people, the envelope for programs.
+async fn nothing_there(app: &Arc<App>, error: &Error, id: RequestId, request: Request, has_pages: bool) -> Response {
+    let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/html") || request.uri().path().starts_with("/v1/") {
+        return error.response(id);
+    }
+    dashboard::problem(app, error, id, has_pages.then(|| request.into_parts().0)).await
 }
 
 /// What holds for every answer: it has a request id, and a defect is an answer too.

@@ -39,6 +39,8 @@ pub struct TransactionLook {
     pub payment_method: Option<String>,
     /// Whether it could be refunded now.
     pub policy: PolicyDecision,
+    /// What was tried or authorized, in the processor's smallest unit, where the processor says.
+    pub amount_asked: Option<i64>,
     /// Whether money was taken.
     pub paid: bool,
     /// Whether it was captured: what is only authorized cannot be refunded.

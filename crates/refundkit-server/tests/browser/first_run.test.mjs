@@ -10,6 +10,11 @@ after(async () => { await house?.close(); });
 
 test("the first person sets up, signs out and in, and the first page is gone", async () => {
   const ada = await house.person();
+  await ada.visit("/login?next=%2Frefunds");
+  assert.match(await ada.text(), /Nobody is here yet/);
+  assert.ok(!(await ada.page.content()).includes(new URL(house.setupUrl).searchParams.get("token")));
+  await ada.looksRight();
+  await ada.pictures("login-empty");
   assert.match(house.setupUrl, /\/setup\?token=[0-9a-f]{32}$/);
   const foreign = await ada.visit("/setup?token=0123456789abcdef0123456789abcdef");
   assert.equal(foreign.status(), 404);

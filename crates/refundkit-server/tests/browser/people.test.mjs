@@ -46,6 +46,7 @@ test("a member refunds up to the owner's limit, and manages nothing", async () =
     assert.equal((await bob.visit(path)).status(), 403, path);
   }
   await bob.looksRight();
+  await bob.pictures("refused");
 
   await ada.visit("/settings/organization");
   await ada.page.fill("[name=currency]", "usd");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { readFile } from "node:fs/promises";
 
-import { House, secretKey } from "./house.mjs";
+import { House, password, secretKey } from "./house.mjs";
 
 let house;
 let ada;
@@ -98,6 +98,38 @@ test("a double click refunds once, and so does the same form sent again", async 
   ada.complaints.length = 0;
 });
 
+test("a form whose sender was signed out meanwhile goes on after signing in, and refunds once", async () => {
+  await choose(ada, "ch_1SandboxFirstRefund", "$7.00");
+  assert.match(await ada.text("h1"), /Refund 7\.00 USD\?/);
+  const elsewhere = await house.person();
+  await elsewhere.signIn();
+  await elsewhere.visit("/settings/account");
+  await elsewhere.page.click("text=Sign out everywhere else");
+  await elsewhere.page.waitForLoadState();
+  await elsewhere.leave();
+
+  await ada.page.click("button.money");
+  await ada.page.waitForLoadState();
+  assert.match(await ada.text(), /You were signed out meanwhile\. Nothing was done\./);
+  await ada.looksRight();
+  await ada.pictures("signed-out");
+  await ada.page.fill("[name=email]", "ada@acme.example");
+  await ada.page.fill("[name=password]", "not the password");
+  await ada.send("password");
+  assert.match(await ada.text(), /do not belong together/);
+  await ada.page.fill("[name=password]", password);
+  await ada.send("password");
+  assert.match(await ada.text(), /Nothing was done yet[^]*Customer request/);
+  assert.match(await ada.text(), /7\.00/);
+  await ada.looksRight();
+  await ada.pictures("resume");
+  await ada.page.click("text=Go on");
+  await ada.page.waitForURL(/\/refunds\/ref_/);
+  await ada.visit("/refunds?query=ch_1SandboxFirstRefund");
+  assert.equal(await ada.page.locator("tbody tr").count(), 1);
+  assert.match(await ada.text("tbody"), /7\.00 USD/);
+});
+
 test("the same amount again is refused, explained, and possible when it is meant", async () => {
   await choose(ada, "ch_1N4HbSKz9cXRvFYr", "25.00");
   await ada.page.click("button.money");
@@ -175,7 +207,9 @@ test("live looks unlike test, knows nothing of it, and a page of the other envir
   await bob.pictures("live");
   await ada.page.click("button.money");
   await ada.page.waitForLoadState();
-  assert.match(await ada.text(), /Nothing was done/);
+  assert.match(await ada.text(), /belongs to the test environment, and you are in live now\. Nothing was done/);
+  await ada.looksRight();
+  await ada.pictures("other-environment");
   await bob.page.click("button.to-test");
   await bob.page.waitForLoadState();
   await bob.visit("/refunds?query=ch_1N4HbSKz9cXRvFYr");

@@ -6,13 +6,18 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts as _, Request},
-    http::{HeaderMap, header},
+    http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use refundkit::ErrorCode;
 use secrecy::SecretString;
 use tokio::time::timeout;
 
-use super::{page::Problem, viewer::Viewer};
+use super::{
+    page::{Looking, Problem},
+    resume::{self, SWITCHES_TO},
+    viewer::Viewer,
+};
 use crate::{app::App, error::Error, limits};
 
 /// What a person filled in, by field.
@@ -43,6 +48,17 @@ impl Form {
     /// Whether a box is ticked.
     pub(super) fn is_ticked(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// Every field with what is in it, as it came.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The fields whose names begin so, by what follows.
+    pub(super) fn behind(&self, prefix: &str) -> Self {
+        let fields = self.fields().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, value)));
+        Self(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// The same form without its other fields.
@@ -90,23 +106,46 @@ pub(super) struct Posted {
 }
 
 impl FromRequest<Arc<App>> for Posted {
-    type Rejection = Problem;
+    type Rejection = Response;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
         // The form is read first, and then who sends it: a body that is held back must not keep alive what somebody was meanwhile.
         let (mut parts, body) = request.into_parts();
-        let form = Form::from_request(Request::from_parts(parts.clone(), body), app).await?;
-        let viewer = Viewer::from_request_parts(&mut parts, app).await?;
-        let (made_in, shown) = (form.get("environment"), viewer.environment());
-        if made_in != shown.as_str() {
-            let message = format!(
-                "This form belongs to the {made_in} environment, and you are in {shown} now. Nothing was done."
-            );
-            return Err(Error::new(ErrorCode::EnvironmentMismatch, message)
-                .hint("Switch the environment back, or open the page again in this one.")
-                .into());
+        let form = Form::from_request(Request::from_parts(parts.clone(), body), app).await;
+        let form = form.map_err(IntoResponse::into_response)?;
+        let mut viewer = match Viewer::from_request_parts(&mut parts, app).await {
+            Ok(viewer) => viewer,
+            Err(problem) => return Err(resume::signed_out(app, &parts, &form, problem).await),
+        };
+        if form.get("environment") != viewer.environment().as_str() {
+            switch(&mut viewer, &parts, &form).await?;
         }
         Ok(Self { viewer, form })
+    }
+}
+
+/// Shows the environment that a form belongs to, where the form says that this is meant; otherwise says that it did nothing.
+async fn switch(viewer: &mut Viewer, parts: &Parts, form: &Form) -> Result<(), Response> {
+    let made_in = form.get("environment");
+    match made_in.parse() {
+        Ok(environment) if form.get(SWITCHES_TO) == made_in => {
+            viewer.switch_to(environment).await.map_err(Problem::from).map_err(IntoResponse::into_response)?;
+            if let Some(looking) = parts.extensions.get::<Looking>() {
+                looking.is(viewer);
+            }
+            Ok(())
+        }
+        _ => Err(resume::elsewhere(viewer, parts.uri.path(), form)
+            .unwrap_or_else(|| {
+                let message = format!(
+                    "This form belongs to the {made_in} environment, and you are in {} now. Nothing was done.",
+                    viewer.environment()
+                );
+                Err(Error::new(ErrorCode::EnvironmentMismatch, message)
+                    .hint("Switch the environment back, or open the page again in this one.")
+                    .into())
+            })
+            .into_response()),
     }
 }
 

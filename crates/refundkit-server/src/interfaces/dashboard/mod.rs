@@ -18,6 +18,7 @@ mod places;
 mod processors;
 mod refund;
 mod refunds;
+mod resume;
 mod show;
 mod sign_in;
 mod stream;

@@ -65,6 +65,8 @@ struct Payment {
     id: String,
     charge: String,
     amount: String,
+    /// What was tried or authorized, where nothing was captured.
+    asked: Option<String>,
     refunded: String,
     left: String,
     left_typed: String,
@@ -93,12 +95,13 @@ struct Part {
 
 impl Payment {
     fn of(look: TransactionLook) -> Self {
-        let TransactionLook { transaction, payment_method, policy, paid, captured, member, .. } = look;
+        let TransactionLook { transaction, payment_method, policy, amount_asked, paid, captured, member, .. } = look;
         let (processor, currency) = (transaction.processor, transaction.currency);
         let money = |minor| show::money(processor, minor, currency);
         Self {
             id: transaction.transaction_id.to_string(),
             amount: money(transaction.amount),
+            asked: amount_asked.filter(|_| !paid || !captured).map(money),
             refunded: money(transaction.refunded_amount),
             left: money(transaction.refundable_amount),
             left_typed: write_number(processor, policy.max_amount, currency),

@@ -1,12 +1,12 @@
 //! What holds for every page: its frame, its headers, and how it looks when something went wrong.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
 use axum::{
     Extension,
-    extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts as _, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -25,15 +25,18 @@ const ONLY_HTTPS: &str = "max-age=31536000";
 /// An answer of the dashboard: a page, or why there is none.
 pub(super) type Shown = Result<Response, Problem>;
 
-/// The environment that is shown to whoever is signed in: written by the one who finds out, read by a page that says that there is
-/// nothing.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ShownEnvironment(Arc<OnceLock<Environment>>);
+/// Who looks, where somebody is signed in: written by the one who finds out, read by a page that says what went wrong.
+#[derive(Clone, Default)]
+pub(super) struct Looking(Arc<Mutex<Option<Viewer>>>);
 
-impl ShownEnvironment {
-    /// Says which it is.
-    pub(super) fn is(&self, environment: Environment) {
-        self.0.get_or_init(|| environment);
+impl Looking {
+    /// Says who it is.
+    pub(super) fn is(&self, viewer: &Viewer) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(viewer.clone());
+    }
+
+    fn who(&self) -> Option<Viewer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -109,6 +112,27 @@ pub(super) enum Section {
     Organization,
     /// `/settings/account`.
     Account,
+    /// None of them.
+    Elsewhere,
+}
+
+impl Section {
+    /// The part that an address belongs to.
+    pub(super) fn of(address: &str) -> Self {
+        let path = address.split('?').next().unwrap_or_default();
+        let is_in = |list: &str| path.strip_prefix(list).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match path {
+            "/" => Self::Overview,
+            _ if is_in("/refunds") || is_in("/refunds.csv") => Self::Refunds,
+            _ if is_in("/logs") => Self::Logs,
+            _ if is_in("/settings/processors") => Self::Processors,
+            _ if is_in("/settings/api-keys") => Self::ApiKeys,
+            _ if is_in("/settings/team") => Self::Team,
+            _ if is_in("/settings/organization") => Self::Organization,
+            _ if is_in("/settings/account") => Self::Account,
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 /// What is around every page of somebody who is signed in.
@@ -168,18 +192,23 @@ pub(super) async fn around(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let shown = ShownEnvironment::default();
-    request.extensions_mut().insert(shown.clone());
+    let looking = Looking::default();
+    request.extensions_mut().insert(looking.clone());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Error>() {
-        response = refused(&error, id, shown.0.get().copied());
+        response = refused(&error, id, looking.who().as_ref());
     }
     with_headers(&app, response)
 }
 
-/// An error as a page, for people who come to no page of the dashboard.
-pub fn problem(app: &App, error: &Error, id: RequestId) -> Response {
-    with_headers(app, refused(error, id, None))
+/// An error as a page, for people who come to no page of the dashboard: within the frame, where this is the request of somebody who is
+/// signed in.
+pub async fn problem(app: &Arc<App>, error: &Error, id: RequestId, parts: Option<Parts>) -> Response {
+    let viewer = match parts {
+        Some(mut parts) => Viewer::from_request_parts(&mut parts, app).await.ok(),
+        None => None,
+    };
+    with_headers(app, refused(error, id, viewer.as_ref()))
 }
 
 fn with_headers(app: &App, mut response: Response) -> Response {
@@ -193,19 +222,31 @@ fn with_headers(app: &App, mut response: Response) -> Response {
     response
 }
 
-#[derive(Template)]
-#[template(path = "problem.html")]
-struct ProblemPage<'a> {
-    title: &'a str,
+/// What went wrong, as people read it.
+struct Told {
+    title: &'static str,
     message: String,
     hint: Option<String>,
     request_id: String,
-    /// Which environment was looked at, where somebody is signed in.
-    environment: Option<Environment>,
 }
 
-/// An error as a page.
-fn refused(error: &Error, id: RequestId, environment: Option<Environment>) -> Response {
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    told: Told,
+}
+
+#[derive(Template)]
+#[template(path = "problem_inside.html")]
+struct ProblemInside<'a> {
+    frame: Frame<'a>,
+    told: Told,
+    /// Whether it may be there in the other environment.
+    is_missing: bool,
+}
+
+/// An error as a page: within the frame, where somebody looks who is signed in.
+fn refused(error: &Error, id: RequestId, viewer: Option<&Viewer>) -> Response {
     let body = error.body(id);
     let title = match error.code() {
         ErrorCode::NotFound => "There is nothing here",
@@ -214,8 +255,15 @@ fn refused(error: &Error, id: RequestId, environment: Option<Environment>) -> Re
         ErrorCode::InternalError => "That is our mistake",
         _ => "That did not work",
     };
-    let page = ProblemPage { title, message: body.message, hint: body.hint, request_id: body.request_id, environment };
-    match page.render() {
+    let told = Told { title, message: body.message, hint: body.hint, request_id: body.request_id };
+    let rendered = match viewer {
+        Some(viewer) => {
+            let frame = Frame { title, section: Section::of(&viewer.address), viewer };
+            ProblemInside { frame, told, is_missing: error.code() == ErrorCode::NotFound }.render()
+        }
+        None => ProblemPage { told }.render(),
+    };
+    match rendered {
         Ok(text) => (error.status(), Html(text)).into_response(),
         Err(_) => error.response(id),
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
+    Extension,
     extract::{Query, State},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
 };
-use refundkit::{Environment, ErrorCode};
+use refundkit::{Environment, ErrorCode, RequestId};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
@@ -15,6 +16,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     form::{Entered, Form, Posted},
     page::{self, Shown},
+    resume::{self, Carried},
     viewer::{self, Viewer},
 };
 use crate::{
@@ -26,11 +28,29 @@ use crate::{
     store::users::User,
 };
 
+/// Said to somebody whose form came too late.
+const SIGNED_OUT: &str = "You were signed out meanwhile. Nothing was done. Sign in, and your form goes on.";
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage {
     entered: Entered,
     notice: Option<&'static str>,
+    /// Whether there is nobody who could sign in.
+    is_empty: bool,
+    /// A form that goes on once somebody signed in.
+    carried: Option<Carried>,
+}
+
+impl LoginPage {
+    async fn of(
+        app: &App,
+        entered: Entered,
+        notice: Option<&'static str>,
+        carried: Option<Carried>,
+    ) -> Result<Self, Error> {
+        Ok(Self { entered, notice, is_empty: setup::is_empty(&app.store).await?, carried })
+    }
 }
 
 #[derive(Template)]
@@ -64,26 +84,38 @@ pub(super) async fn show(
         _ if next != "/" => Some("Sign in to see that page."),
         _ => None,
     };
-    page::html(&LoginPage { entered: Entered::with(&[("next", next)]), notice })
+    page::html(&LoginPage::of(&app, Entered::with(&[("next", next)]), notice, None).await?)
+}
+
+/// In place of what a form asked for, whose sender was signed out meanwhile.
+pub(super) async fn show_signed_out(app: &App, headers: &HeaderMap, carried: Carried) -> Shown {
+    viewer::check_safe_road(app, headers)?;
+    let page = LoginPage::of(app, Entered::default(), Some(SIGNED_OUT), Some(carried)).await?;
+    page::html_with(StatusCode::UNAUTHORIZED, &page)
 }
 
 /// `POST /login`.
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
     Client(from): Client,
     headers: HeaderMap,
     form: Form,
 ) -> Shown {
     viewer::check_safe_road(&app, &headers)?;
+    let carried = Carried::within(&form);
     match accounts::sign_in(&app, form.get("email"), form.secret("password"), from).await {
         Ok(token) => {
-            let mut response = page::to(own_address(form.get("next")))?;
+            let mut response = match carried {
+                Some(carried) => resume::signed_in(&app, id, &token, &carried).await?,
+                None => page::to(own_address(form.get("next")))?,
+            };
             viewer::set_cookie(&app, &mut response, Some(&token))?;
             Ok(response)
         }
         Err(error) => {
-            let status = error.status();
-            page::html_with(status, &LoginPage { entered: form.again(error), notice: None })
+            let (status, notice) = (error.status(), carried.is_some().then_some(SIGNED_OUT));
+            page::html_with(status, &LoginPage::of(&app, form.again(error), notice, carried).await?)
         }
     }
 }
@@ -124,6 +156,9 @@ fn section_of(address: &str) -> &str {
         None if path.starts_with("/logs/") => "/logs",
         None if path.starts_with("/settings/processors/") => "/settings/processors",
         None if path.starts_with("/settings/api-keys/") => "/settings/api-keys",
+        None if path.starts_with("/settings/team/") => "/settings/team",
+        None if path.starts_with("/settings/organization/") => "/settings/organization",
+        None if path.starts_with("/settings/account/") => "/settings/account",
         None => path,
     }
 }

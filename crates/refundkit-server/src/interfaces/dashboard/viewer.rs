@@ -11,7 +11,7 @@ use refundkit::{Environment, ErrorCode, InitiatedBy, RequestId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::page::{Problem, ShownEnvironment};
+use super::page::{Looking, Problem};
 use crate::{
     accounts::{self, SignedIn},
     app::App,
@@ -28,6 +28,7 @@ const COOKIE_SECURE: &str = "__Host-refundkit";
 const COOKIE_LOCAL: &str = "refundkit";
 
 /// Somebody who is signed in and looks at a page.
+#[derive(Clone)]
 pub(super) struct Viewer {
     /// The server.
     pub(super) app: Arc<App>,
@@ -40,6 +41,24 @@ pub(super) struct Viewer {
 }
 
 impl Viewer {
+    /// Whoever holds this token, at this address; none where it has ended.
+    pub(super) async fn holding(
+        app: &Arc<App>,
+        token: &SecretString,
+        request_id: RequestId,
+        address: String,
+    ) -> Result<Option<Self>, Error> {
+        let signed_in = accounts::session(app, token.expose_secret()).await?;
+        Ok(signed_in.map(|signed_in| Self { app: Arc::clone(app), signed_in, request_id, address }))
+    }
+
+    /// Shows another environment from now on.
+    pub(super) async fn switch_to(&mut self, environment: Environment) -> Result<(), Error> {
+        accounts::switch_environment(&self.app, self.signed_in.session.clone(), environment).await?;
+        self.signed_in.session.environment = environment;
+        Ok(())
+    }
+
     /// The environment that is shown.
     pub(super) fn environment(&self) -> Environment {
         self.signed_in.session.environment
@@ -127,12 +146,12 @@ impl FromRequestParts<Arc<App>> for Viewer {
         // A form that was sent without a session begins again at its page.
         let next = if parts.method.is_safe() { address.clone() } else { "/".to_owned() };
         let Some(token) = token(app, &parts.headers) else { return Err(Problem::SignIn { next }) };
-        match accounts::session(app, token.expose_secret()).await? {
-            Some(signed_in) => {
-                if let Some(shown) = parts.extensions.get::<ShownEnvironment>() {
-                    shown.is(signed_in.session.environment);
+        match Self::holding(app, &token, request_id, address).await? {
+            Some(viewer) => {
+                if let Some(looking) = parts.extensions.get::<Looking>() {
+                    looking.is(&viewer);
                 }
-                Ok(Self { app: Arc::clone(app), signed_in, request_id, address })
+                Ok(viewer)
             }
             None => Err(Problem::SignIn { next }),
         }

@@ -295,6 +295,11 @@ async fn the_first_serve_makes_database_and_key_and_says_what_is_missing() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "away from a terminal log lines are JSON: {line}");
     }
     assert!(folder.path().join(".refundkit/master.key").is_file());
+    // Who finds the page to sign in is told where to begin, and not the secret that is part of it.
+    let login = format!("http://{}/login", between(&said, LISTENING, "\""));
+    let page = http().get(login).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Nobody is here yet") && !page.contains("name=\"password\""), "{page}");
+    assert!(!page.contains(between(&said, "/setup?token=", " ")), "{page}");
     program.signal("TERM");
     assert_eq!(program.ended().code(), Some(0));
 }

@@ -61,14 +61,20 @@ impl Page {
         self.between(&format!("name=\"{name}\""), ">").split("value=\"").nth(1).unwrap().split('"').next().unwrap()
     }
 
-    /// The hidden fields of the form that is sent to this address.
+    /// The hidden fields of the form that is sent to this address, without the environment.
     pub(super) fn hidden(&self, action: &str) -> Vec<(String, String)> {
+        self.all_hidden(action).into_iter().filter(|(name, _)| name != "environment").collect()
+    }
+
+    /// All of them.
+    #[track_caller]
+    pub(super) fn all_hidden(&self, action: &str) -> Vec<(String, String)> {
         let form = self.between(&format!("action=\"{action}\">"), "</form>");
         let fields = form.split("<input type=\"hidden\" name=\"").skip(1).map(|rest| {
             let (name, rest) = rest.split_once("\" value=\"").unwrap();
             (name.to_owned(), rest.split('"').next().unwrap().to_owned())
         });
-        fields.filter(|(name, _)| name != "environment").collect()
+        fields.collect()
     }
 
     /// Where the page is kept up to date.
@@ -116,6 +122,21 @@ pub(super) async fn insert(stage: &Stage, user: &User, password_hash: &str) {
     insert.await.unwrap();
 }
 
+/// The owner of another organization, whom nobody has written down yet.
+pub(super) async fn owner_of_another(stage: &Stage) -> User {
+    let key = stage.other_organization().await;
+    let me = crate::support::send(stage.request(reqwest::Method::GET, "/v1/me", &key)).await;
+    let organization_id: OrganizationId = me.data(200)["organizationId"].as_str().unwrap().parse().unwrap();
+    User {
+        id: UserId::from_bits(8),
+        organization_id,
+        email: "owner@other.example".to_owned(),
+        role: Role::Owner,
+        created_at: stage.app.env.now(),
+        signed_in_at: None,
+    }
+}
+
 impl<'a> Browser<'a> {
     /// The owner of the stage's organization.
     pub(super) async fn owner(stage: &'a Stage) -> Self {
@@ -144,17 +165,7 @@ impl<'a> Browser<'a> {
 
     /// Somebody of another organization.
     pub(super) async fn of_another(stage: &'a Stage) -> Self {
-        let key = stage.other_organization().await;
-        let me = crate::support::send(stage.request(reqwest::Method::GET, "/v1/me", &key)).await;
-        let organization_id: OrganizationId = me.data(200)["organizationId"].as_str().unwrap().parse().unwrap();
-        let user = User {
-            id: UserId::from_bits(8),
-            organization_id,
-            email: "owner@other.example".to_owned(),
-            role: Role::Owner,
-            created_at: stage.app.env.now(),
-            signed_in_at: None,
-        };
+        let user = owner_of_another(stage).await;
         insert(stage, &user, NO_PASSWORD).await;
         Self::signed_in(stage, &user).await
     }

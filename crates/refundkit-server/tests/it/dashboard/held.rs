@@ -45,7 +45,7 @@ async fn who_is_removed_while_a_form_is_held_back_is_nobody_when_it_arrives() {
         ada.post(&format!("/settings/team/{id}/remove"), &[]).await.leads_to("/settings/team?notice=removed");
     });
     let answer = answer.await;
-    assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /login"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("You were signed out meanwhile."), "{answer}");
     let keys = stage.get("/v1/api-keys").await.data(200).to_string();
     assert!(!keys.contains("way back"), "{keys}");
 }

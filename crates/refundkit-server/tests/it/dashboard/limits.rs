@@ -29,11 +29,11 @@ async fn a_member_refunds_up_to_the_owners_limit_in_one_refund_or_in_several() {
     assert_eq!((none.eligible, none.max_amount), (false, 0), "{none:?}");
 
     let ada = Visitor::signed_in(&stage, OWNER).await;
-    let wrong = ada.post("/settings/organization/limits", &[("currency", "USD"), ("amount", "20,00")]).await;
-    wrong.has(400, &["value=\"20,00\"", "value=\"USD\""]).wrong("amount");
+    let wrong = ada.post("/settings/organization/limits", &[("currency", "USD"), ("amount", "20,000")]).await;
+    wrong.has(400, &["value=\"20,000\"", "value=\"USD\""]).wrong("amount");
     let wrong = ada.post("/settings/organization/limits", &[("currency", "dollar"), ("amount", "20")]).await;
     wrong.has(400, &[]).wrong("currency");
-    let set = ada.post("/settings/organization/limits", &[("currency", "USD"), ("amount", "20.00")]).await;
+    let set = ada.post("/settings/organization/limits", &[("currency", "USD"), ("amount", "$20,00")]).await;
     set.leads_to("/settings/organization?notice=limit");
     ada.get("/settings/organization").await.has(200, &["20.00 USD"]);
 

@@ -8,6 +8,7 @@ mod limits;
 mod live;
 mod people;
 mod refunds;
+mod resumed;
 mod sessions;
 mod settings;
 mod visitor;

@@ -72,8 +72,9 @@ async fn what_is_wrong_with_an_amount_is_said_beside_it_and_nothing_typed_is_los
     let owner = Browser::owner(&stage).await;
     for (amount, words) in [
         ("", "missing"),
-        ("25,00", "without separators"),
-        ("25.001", "USD has 2 decimals"),
+        ("25.001", "25001.00 USD, or 25.001 USD, which has 2 decimals"),
+        ("€25,00", "The currency is USD, and € is another"),
+        ("1,23,456.00", "groups of three"),
         ("0", "more than 0"),
         ("-5", "not an amount"),
         ("100.01", "greater than unrefunded amount"),
@@ -134,7 +135,10 @@ async fn a_payment_that_cannot_be_refunded_is_explained() {
         let page = owner.get(&format!("/refunds/new?transactionId={}", id.replace(' ', "+"))).await;
         page.has(status, &[words]).has_not(&["name=\"currency\"", "Paid on", "0.00 USD"]);
     }
-    owner.get("/refunds/new?transactionId=ch_1SandboxUncaptured").await.has(200, &["Authorized on", "Nothing"]);
+    let uncaptured = owner.get("/refunds/new?transactionId=ch_1SandboxUncaptured").await;
+    uncaptured.has(200, &["Authorized on", "<dt>Authorized</dt><dd>90.00 USD</dd>", "Nothing"]);
+    let unpaid = owner.get("/refunds/new?transactionId=pi_1SandboxUnpaid").await;
+    unpaid.has(200, &["Tried on", "<dt>Tried</dt><dd>15.00 USD</dd>", "Nothing"]);
     owner.get("/refunds/new?transactionId=ch_1SandboxDisputed").await.has(200, &["disputed this payment"]);
     let partly = owner.get("/refunds/new?transactionId=ch_1SandboxPartlyRefunded").await;
     partly.has(200, &["30.00 USD", "made elsewhere", "70.00 USD"]);
@@ -217,6 +221,7 @@ async fn filters_find_what_they_say_and_explain_what_they_cannot() {
         ("query=ch_1SandboxYen", false, true),
         ("query=order%3AA+%26+B+%3C1%3E", true, false),
         ("currency=usd&amountMin=25.00&amountMax=25", true, false),
+        ("currency=usd&amountMin=%2425&amountMax=25%2C00+USD", true, false),
         ("currency=JPY&amountMin=701", false, false),
         ("status=completed&initiatedBy=api", true, true),
         ("initiatedBy=dashboard", false, false),
@@ -230,7 +235,7 @@ async fn filters_find_what_they_say_and_explain_what_they_cannot() {
     owner.get("/refunds?query=nothing+%3Cb%3E").await.has(200, &["Nothing found", "Show all"]).has_not(&["<b>"]);
     for (query, field, words) in [
         ("amountMin=5", "currency", "currency is missing"),
-        ("amountMin=5,0&currency=usd", "amountMin", "without separators"),
+        ("amountMin=5,000&currency=usd", "amountMin", "two ways: 5000.00 USD, or 5.000 USD"),
         ("createdAfter=yesterday", "createdAfter", "2026-02-22"),
         ("status=lost", "status", "must be one of"),
     ] {

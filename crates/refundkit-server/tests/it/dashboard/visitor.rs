@@ -52,6 +52,14 @@ impl<'a> Visitor<'a> {
         Self::signed_in(stage, (&email, password)).await
     }
 
+    /// The owner of another organization, who can sign in.
+    pub(super) async fn of_another(stage: &'a Stage) -> (Self, (String, &'static str)) {
+        let (user, password) = (browser::owner_of_another(stage).await, "a password of twenty");
+        let hash = accounts::hash_password(SecretString::from(password)).await.unwrap();
+        browser::insert(stage, &user, &hash).await;
+        (Self::stranger(stage), (user.email, password))
+    }
+
     /// The same person at another browser, without a cookie.
     pub(super) fn elsewhere(&self) -> Self {
         Self::stranger(self.stage)
@@ -76,7 +84,18 @@ impl<'a> Visitor<'a> {
 
     /// Sends a form of a page of the test environment.
     pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let fields = [&[("environment", "test")], fields].concat();
+        self.post_in("test", path, fields).await
+    }
+
+    /// Sends a form of a page of this environment.
+    pub(super) async fn post_in(&self, environment: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let fields = [&[("environment", environment)], fields].concat();
+        self.send(self.form(path, &fields).header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// Sends a form with these fields and no others, as a page does that has them.
+    pub(super) async fn send_form(&self, path: &str, fields: &[(String, String)]) -> Page {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.send(self.form(path, &fields).header("sec-fetch-site", "same-origin")).await
     }
 

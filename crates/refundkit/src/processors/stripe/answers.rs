@@ -87,6 +87,7 @@ pub(super) struct ChargeBody {
     id: Option<String>,
     object: Option<String>,
     payment_intent: Option<Reference<Identified>>,
+    amount: Option<i64>,
     amount_captured: Option<i64>,
     currency: Option<String>,
     captured: Option<bool>,
@@ -194,6 +195,7 @@ impl ChargeBody {
         let charge = Charge {
             id: self.id.filter(|id| !id.is_empty())?,
             payment_intent: self.payment_intent.map(Reference::into_id),
+            amount: self.amount,
             amount_captured: self.amount_captured?,
             currency: currency(self.currency)?,
             captured: self.captured?,
@@ -317,6 +319,8 @@ mod tests {
         let read = charge(whole).unwrap();
         assert_eq!((read.charge.amount_captured, read.charge.disputed, read.charge.has_transfer), (5000, true, false));
         assert_eq!((read.charge.refunds.len(), read.has_more_refunds), (1, false));
+        let unpaid = charge(&whole.replace(r#""amount_captured":5000"#, r#""amount_captured":0"#)).unwrap().charge;
+        assert_eq!((unpaid.amount, unpaid.amount_captured), (Some(5000), 0));
 
         let destination = whole.replace(r#""transfer_data":null"#, r#""transfer_data":{"destination":"acct_1"}"#);
         assert!(charge(&destination).unwrap().charge.has_transfer);
