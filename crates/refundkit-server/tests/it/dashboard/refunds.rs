@@ -133,7 +133,7 @@ async fn a_payment_that_cannot_be_refunded_is_explained() {
         ("ch_1SandboxUncaptured", 200, "must cancel the PaymentIntent"),
     ] {
         let page = owner.get(&format!("/refunds/new?transactionId={}", id.replace(' ', "+"))).await;
-        page.has(status, &[words]).has_not(&["name=\"currency\"", "Paid on", "0.00 USD"]);
+        page.has(status, &[words]).has_not(&["name=\"currency\"", "Paid on", ">0.00"]);
     }
     let uncaptured = owner.get("/refunds/new?transactionId=ch_1SandboxUncaptured").await;
     uncaptured.has(200, &["Authorized on", "<dt>Authorized</dt><dd>90.00 USD</dd>", "Nothing"]);
