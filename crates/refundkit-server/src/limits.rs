@@ -205,8 +205,11 @@ pub const DUPLICATE_WINDOW_HOURS_MAX: i64 = 720;
 pub const MEMBER_LIMITS_MAX: usize = 200;
 /// The largest form that is read.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
-/// The largest form that is carried through signing in, as it is sent: more than people type, and little enough to be within another.
-pub const FORM_CARRIED_BYTES_MAX: usize = 16 * 1024;
+/// The largest form that is carried through signing in, as it is sent: more than people type, and little enough for an address, which
+/// proxies often bound to 8 KiB.
+pub const FORM_CARRIED_BYTES_MAX: usize = 3 * 1024;
+/// For how long it can go on after somebody signed in for it.
+pub const FORM_CARRIED_MS: i64 = 10 * 60 * 1000;
 
 /// Pages that live at the same time in this process: each holds a connection.
 pub const LIVE_STREAMS_MAX: usize = 64;

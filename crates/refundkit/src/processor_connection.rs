@@ -64,9 +64,10 @@ pub struct ProcessorConnection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct StripeConnect {
-    /// The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`.
+    /// The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`. When it is set, an empty text takes it
+    /// away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^acct_[A-Za-z0-9]{1,64}$"))]
+    #[schemars(regex(pattern = r"^(acct_[A-Za-z0-9]{1,64})?$"))]
     pub account: Option<String>,
     /// Whether the transfer to the connected account is taken back in proportion. A charge with a transfer is refused until this says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -441,7 +441,10 @@ export interface RefundEvent {
 
 /** How refunds are made on Stripe Connect. */
 export interface StripeConnect {
-  /** The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`. */
+  /**
+   * The connected account that calls are made for (`acct_…`), sent as `Stripe-Account`. When it is set, an empty text takes it
+   * away.
+   */
   account?: string | null;
   /** Whether the application fee is given back in proportion. */
   refundApplicationFee?: boolean | null;
@@ -634,7 +637,7 @@ export type OperationId = "cancel_refund" | "check_policy" | "connect_stripe" | 
 export const operations: { readonly [id in OperationId]: Operation } = {
   cancel_refund: {"method":"POST","path":"/v1/refunds/{id}/cancel","keyed":true,"ids":{"id":{"type":"string","pattern":"^ref_[0-7][0-9a-hjkmnp-tv-z]{25}$"}},"input":{"type":"object","fields":{}}},
   check_policy: {"method":"POST","path":"/v1/policies/check","keyed":false,"ids":{},"input":{"type":"object","fields":{"amount":{"type":"integer","minimum":1,"maximum":999999999999},"transactionId":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,255}$"}},"required":["transactionId"]}},
-  connect_stripe: {"method":"PUT","path":"/v1/processors/stripe","keyed":false,"ids":{},"input":{"type":"object","fields":{"connect":{"type":"object","fields":{"account":{"type":"string","pattern":"^acct_[A-Za-z0-9]{1,64}$"},"refundApplicationFee":{"type":"boolean"},"reverseTransfer":{"type":"boolean"}}},"force":{"type":"boolean"},"secretKey":{"type":"string","minLength":1,"maxLength":255},"webhookSecret":{"type":"string","minLength":1,"maxLength":255}}}},
+  connect_stripe: {"method":"PUT","path":"/v1/processors/stripe","keyed":false,"ids":{},"input":{"type":"object","fields":{"connect":{"type":"object","fields":{"account":{"type":"string","pattern":"^(acct_[A-Za-z0-9]{1,64})?$"},"refundApplicationFee":{"type":"boolean"},"reverseTransfer":{"type":"boolean"}}},"force":{"type":"boolean"},"secretKey":{"type":"string","minLength":1,"maxLength":255},"webhookSecret":{"type":"string","minLength":1,"maxLength":255}}}},
   create_api_key: {"method":"POST","path":"/v1/api-keys","keyed":true,"ids":{},"input":{"type":"object","fields":{"name":{"type":"string","pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$","maxLength":100},"scope":{"words":["read","write","admin"]}},"required":["name","scope"]}},
   create_refund: {"method":"POST","path":"/v1/refunds","keyed":true,"ids":{},"input":{"type":"object","fields":{"allowDuplicate":{"type":"boolean"},"amount":{"type":"integer","minimum":1,"maximum":999999999999},"currency":{"type":"string","pattern":"^([a-z]{3}|[A-Z]{3})$"},"metadata":{"type":"object","maxProperties":47,"keys":"^(?!refundkit_)[^\\[\\]]{1,40}$","values":{"any":[{"type":"string","maxLength":500},{"type":"integer"},{"type":"boolean"}]}},"processor":{"words":["stripe"]},"reason":{"words":["product_not_received","product_defective","wrong_product","duplicate_charge","subscription_cancelled","other","customer_request","agent_error","price_change","sizing_issue","item_not_as_described","order_cancelled","return_window_closing"]},"transactionId":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,255}$"}},"required":["reason","transactionId"]}},
   disconnect_stripe: {"method":"DELETE","path":"/v1/processors/stripe","keyed":false,"ids":{},"input":{"type":"object","fields":{"force":{"type":"boolean"}}}},

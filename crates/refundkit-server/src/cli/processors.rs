@@ -74,7 +74,7 @@ pub(crate) struct ConnectArgs {
     /// A file that holds the webhook endpoint's signing secret; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
-    /// Stripe Connect: the account that calls are made for (acct_…).
+    /// Stripe Connect: the account that calls are made for (acct_…); "" for the key's own again.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
     /// Stripe Connect: whether the transfer to the connected account is taken back in proportion.

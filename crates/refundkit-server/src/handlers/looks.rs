@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use refundkit::{Operation as _, RefundId, operations::CreateRefund};
 use refundkit_core::{
     eligibility::{self, Ask, OwnRefund, Refusal},
     lifecycle::{self, Command},
@@ -17,7 +18,10 @@ use crate::{
     operations::{LookAtRefund, LookAtTransaction, RefundLook, TransactionLook, looks::MemberRoom},
     progress,
     registry::{Answer, Context, Handle},
-    store::refunds::{StoredRefund, askers},
+    store::{
+        idempotency_keys,
+        refunds::{StoredRefund, askers},
+    },
 };
 
 impl Handle for LookAtTransaction {
@@ -31,6 +35,10 @@ impl Handle for LookAtTransaction {
             Err(Refusal::Duplicate { refund_id }) => Some(refund_id),
             Ok(_) | Err(_) => None,
         };
+        let made = match &self.idempotency_key {
+            Some(key) => made_with(context, key).await?,
+            None => None,
+        };
         let member = room(context, &read, &own).await?;
         let (paid, captured) = (read.charge.paid, read.charge.captured);
         let (payment_method, amount_asked) = (read.charge.payment_method.clone(), read.charge.amount);
@@ -43,9 +51,17 @@ impl Handle for LookAtTransaction {
             paid,
             captured,
             duplicate_of,
+            made,
             member,
         }))
     }
+}
+
+/// The refund that a key stands for already.
+async fn made_with(context: &Context, key: &str) -> Result<Option<RefundId>, Error> {
+    let mut connection = context.app.store.read().await?;
+    let bound = idempotency_keys::find(&mut connection, context.caller.tenant, key).await?;
+    Ok(bound.filter(|bound| bound.operation == CreateRefund::NAME).and_then(|bound| bound.resource_id.parse().ok()))
 }
 
 /// What the caller may refund of the payment, when somebody set a bound.

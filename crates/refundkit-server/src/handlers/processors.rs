@@ -182,16 +182,16 @@ fn replaced_webhook_secret(
     Ok(WebhookSecrets { sealed: Some(sealed), replaced })
 }
 
-/// What is given now over what was set before: omitted fields are kept.
+/// What is given now over what was set before: omitted fields are kept, and an empty account is taken away.
 fn merged(given: Option<StripeConnect>, before: Option<StripeConnect>) -> Option<StripeConnect> {
-    match (given, before) {
-        (Some(given), Some(before)) => Some(StripeConnect {
-            account: given.account.or(before.account),
-            reverse_transfer: given.reverse_transfer.or(before.reverse_transfer),
-            refund_application_fee: given.refund_application_fee.or(before.refund_application_fee),
-        }),
-        (given, before) => given.or(before),
-    }
+    let Some(given) = given else { return before };
+    let before = before.unwrap_or_default();
+    let connect = StripeConnect {
+        account: given.account.or(before.account).filter(|account| !account.is_empty()),
+        reverse_transfer: given.reverse_transfer.or(before.reverse_transfer),
+        refund_application_fee: given.refund_application_fee.or(before.refund_application_fee),
+    };
+    (connect != StripeConnect::default()).then_some(connect)
 }
 
 fn wrong_key(error: &refundkit::Error) -> Error {

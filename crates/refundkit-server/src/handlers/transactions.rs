@@ -118,8 +118,10 @@ pub fn tell(context: &Context, id: TransactionId, read: ReadTransaction, own: &[
 
 /// The processor's refunds of a charge, and before them ours that it does not list yet.
 fn listed(charge: &Charge, own: &[OwnRefund]) -> Vec<TransactionRefund> {
+    // What a refund carries may be an id of another organization with the same account there: only ours are told.
     let ours = |external: &str, carried: Option<RefundId>| {
-        carried.or_else(|| own.iter().find(|own| own.external_refund_id.as_deref() == Some(external)).map(|own| own.id))
+        let is_ours = |own: &&OwnRefund| Some(own.id) == carried || own.external_refund_id.as_deref() == Some(external);
+        own.iter().find(is_ours).map(|own| own.id)
     };
     let unlisted = eligibility::unlisted(charge, own).map(|own| TransactionRefund {
         external_refund_id: own.external_refund_id.clone(),

@@ -17,6 +17,9 @@ pub struct LookAtTransaction {
     /// How much somebody thinks of refunding. Omitted: all that is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
+    /// The key under which that refund would be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 impl Operation for LookAtTransaction {
@@ -47,6 +50,8 @@ pub struct TransactionLook {
     pub captured: bool,
     /// The refund that one of this amount would repeat.
     pub duplicate_of: Option<RefundId>,
+    /// The refund that was made already with the key.
+    pub made: Option<RefundId>,
     /// What bounds the caller, when it is somebody whose refunds are limited.
     pub member: Option<MemberRoom>,
 }

@@ -152,7 +152,7 @@ fn guarded(text: &str) -> String {
     let mut guarded = String::with_capacity(text.len());
     let mut is_first = true;
     for character in text.chars() {
-        if is_first && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+        if is_first && matches!(character, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\t' | '\r') {
             guarded.push('\'');
         }
         // What stands between a semicolon and the formula may be left out on the way.
@@ -182,6 +182,8 @@ mod tests {
             ("\tx", "'\tx"),
             ("a;b", "\"a;b\""),
             ("no\n=1", "\"no\n'=1\""),
+            ("＝1+1", "'＝1+1"),
+            ("no;＠x", "\"no;'＠x\""),
             ("no;=1+1", "\"no;'=1+1\""),
             ("no; @x;-1", "\"no; '@x;'-1\""),
             ("no;\"+1", "\"no;\"\"'+1\""),

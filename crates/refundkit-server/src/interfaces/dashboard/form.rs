@@ -47,7 +47,7 @@ impl Form {
 
     /// Whether a box is ticked.
     pub(super) fn is_ticked(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.get(name) == "true"
     }
 
     /// Every field with what is in it, as it came.
@@ -81,6 +81,12 @@ impl Form {
     }
 }
 
+impl FromIterator<(String, String)> for Form {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
 impl FromRequest<Arc<App>> for Form {
     type Rejection = Problem;
 
@@ -97,7 +103,7 @@ impl FromRequest<Arc<App>> for Form {
     }
 }
 
-/// A form of somebody who is signed in, made in the environment that they see.
+/// A form of somebody who is signed in, made by that person and in the environment that they see.
 pub(super) struct Posted {
     /// Who.
     pub(super) viewer: Viewer,
@@ -117,6 +123,9 @@ impl FromRequest<Arc<App>> for Posted {
             Ok(viewer) => viewer,
             Err(problem) => return Err(resume::signed_out(app, &parts, &form, problem).await),
         };
+        if form.given("person").is_some_and(|person| person != viewer.id().to_string()) {
+            return Err(resume::of_another(&viewer, parts.uri.path(), &form).into_response());
+        }
         if form.get("environment") != viewer.environment().as_str() {
             switch(&mut viewer, &parts, &form).await?;
         }

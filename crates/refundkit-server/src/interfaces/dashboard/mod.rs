@@ -47,6 +47,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/live", get(live::overview))
         .route("/login", get(sign_in::show).post(sign_in::sign_in))
         .route("/logout", post(sign_in::sign_out))
+        .route("/resume", get(resume::show))
         .route("/environment", post(sign_in::switch_environment))
         .route("/setup", get(sign_in::show_setup).post(sign_in::set_up))
         .route("/refunds", get(refunds::show))

@@ -4,7 +4,9 @@
 //! a double click, a reload and a step back ask for the same refund, and another amount asks for another one.
 
 use askama::Template;
-use refundkit::{Amount, Currency, ErrorCode, ProcessorName, RefundId, RefundReason, operations::CreateRefund};
+use refundkit::{
+    Amount, Currency, ErrorCode, ProcessorName, RefundId, RefundReason, RefundStatus, operations::CreateRefund,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
@@ -53,6 +55,8 @@ struct ConfirmPage<'a> {
     is_again: bool,
     /// The refund that this one would repeat.
     repeats: Option<String>,
+    /// The refund that this form made already.
+    made: Option<String>,
     left_after: String,
     back: String,
     form_id: String,
@@ -74,6 +78,8 @@ struct Payment {
     created: Moment,
     method: Option<String>,
     is_disputed: bool,
+    /// Whether a refund of it failed before.
+    has_failed: bool,
     is_refundable: bool,
     is_paid: bool,
     is_captured: bool,
@@ -109,6 +115,7 @@ impl Payment {
             created: Moment::from(transaction.created_at),
             method: payment_method,
             is_disputed: transaction.disputed,
+            has_failed: transaction.refunds.iter().any(|refund| refund.status == RefundStatus::Failed),
             is_refundable: policy.eligible,
             is_paid: paid,
             is_captured: captured,
@@ -154,7 +161,7 @@ pub(super) async fn show(viewer: Viewer) -> Shown {
     let Some(id) = form.given("transactionId") else {
         return page::html(&page_of(&viewer, Entered::of(form, None), None));
     };
-    match look(&viewer, id, None).await {
+    match look(&viewer, id).await {
         Ok(look) => {
             let payment = Payment::of(look);
             let form = form.or("amount", &payment.left_typed);
@@ -222,7 +229,8 @@ fn read(form: &Form) -> Result<Wanted, Error> {
 /// Reads the form, and whether the payment has that much left.
 async fn check(viewer: &Viewer, form: &Form) -> Result<(TransactionLook, Wanted), Error> {
     let wanted = read(form)?;
-    let look = look(viewer, form.get("transactionId"), Some(wanted.amount)).await?;
+    let key = form.given("formId").map(|form_id| key_of(form_id, &wanted.input));
+    let look = look_for(viewer, form.get("transactionId"), Some((wanted.amount, key))).await?;
     if look.transaction.currency != wanted.currency {
         return Err(Error::validation("amount", format!("The payment is in {}.", look.transaction.currency)));
     }
@@ -232,10 +240,22 @@ async fn check(viewer: &Viewer, form: &Form) -> Result<(TransactionLook, Wanted)
     Ok((look, wanted))
 }
 
-async fn look(viewer: &Viewer, id: &str, amount: Option<Amount>) -> Result<TransactionLook, Error> {
+async fn look(viewer: &Viewer, id: &str) -> Result<TransactionLook, Error> {
+    look_for(viewer, id, None).await
+}
+
+/// The same for one who wants to refund so much of it, under this key.
+async fn look_for(
+    viewer: &Viewer,
+    id: &str,
+    wanted: Option<(Amount, Option<String>)>,
+) -> Result<TransactionLook, Error> {
     let mut input = json!({ "transactionId": id });
-    if let Some(amount) = amount {
+    if let Some((amount, key)) = wanted {
         input["amount"] = amount.minor().into();
+        if let Some(key) = key {
+            input["idempotencyKey"] = key.into();
+        }
     }
     viewer.ask::<LookAtTransaction>(input).await
 }
@@ -262,7 +282,7 @@ async fn ask(viewer: &Viewer, key: &str, wanted: &Wanted) -> Result<RefundId, Er
 async fn again(viewer: &Viewer, form: Form, error: Error) -> Shown {
     let status = error.status();
     let payment = match form.given("transactionId") {
-        Some(id) => look(viewer, id, None).await.ok().map(Payment::of),
+        Some(id) => look(viewer, id).await.ok().map(Payment::of),
         None => None,
     };
     let explained_by = error.body(viewer.request_id).refund_id.map(|id| id.to_string());
@@ -298,6 +318,14 @@ fn confirm_page<'a>(viewer: &'a Viewer, form: &Form, look: TransactionLook, want
     let processor = look.transaction.processor;
     let left = look.transaction.refundable_amount.saturating_sub(wanted.amount.minor());
     let form_id = form.given("formId").map_or_else(|| viewer.app.env.random_text(FORM_ID_CHARACTERS), str::to_owned);
+    // What this form made already is no other refund: sent again, it leads there.
+    let is_other = |id: &RefundId| !wanted.is_again && look.made != Some(*id);
+    let repeats = look.duplicate_of.filter(is_other).map(|id| id.to_string());
+    // What would be a repeat can be confirmed only as one that is meant.
+    let mut input = wanted.input.clone();
+    if repeats.is_some() {
+        input["allowDuplicate"] = true.into();
+    }
     let back = form_urlencoded::Serializer::new(String::new())
         .append_pair("transactionId", form.get("transactionId"))
         .append_pair("amount", form.get("amount"))
@@ -310,10 +338,11 @@ fn confirm_page<'a>(viewer: &'a Viewer, form: &Form, look: TransactionLook, want
         reason: wanted.reason,
         reason_name: show::reason(wanted.reason),
         is_again: wanted.is_again,
-        repeats: look.duplicate_of.filter(|_| !wanted.is_again).map(|id| id.to_string()),
-        left_after: show::money(processor, left, wanted.currency),
+        repeats,
+        made: look.made.map(|id| id.to_string()),
+        left_after: if left > 0 { show::money(processor, left, wanted.currency) } else { "Nothing".to_owned() },
         back: format!("/refunds/new?{back}"),
-        key: key_of(&form_id, &wanted.input),
+        key: key_of(&form_id, &input),
         form_id,
         payment: Payment::of(look),
     }

@@ -278,10 +278,7 @@ async fn save_webhook_secret(Posted { viewer, form }: Posted) -> Shown {
 }
 
 async fn save_connect(Posted { viewer, form }: Posted) -> Shown {
-    let mut connect = Map::new();
-    if let Some(account) = form.given("account") {
-        connect.insert("account".to_owned(), account.into());
-    }
+    let mut connect = Map::from_iter([("account".to_owned(), form.get("account").into())]);
     for name in ["reverseTransfer", "refundApplicationFee"] {
         match form.get(name) {
             "" => {}

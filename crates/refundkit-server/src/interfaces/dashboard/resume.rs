@@ -1,8 +1,9 @@
 //! A form that did nothing where it was sent, because its sender was signed out meanwhile or sees the other environment now, goes on.
 //!
-//! What was typed stays in the browser: the page to sign in carries it in hidden fields, and the server keeps nothing. Then it is shown
-//! to whoever signed in, with what it does and in whose name, and that person's click alone sends it on, to the page it was made for.
-//! Secrets are not carried.
+//! What was typed stays in the browser: the page to sign in carries it in hidden fields, the address after it carries it sealed, for
+//! whoever signed in and for a while, and the server keeps nothing. There it is shown, with what it does and in whose name, and that
+//! person's click alone sends it on, to the page it was made for. Secrets are not carried, nor fields that no page has; a refund that
+//! was confirmed is shown to be confirmed again.
 
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use refundkit::{Environment, RequestId};
-use secrecy::SecretString;
+use refundkit::{Environment, ErrorCode, Timestamp, UserId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
 
 use super::{
     form::Form,
@@ -20,12 +22,12 @@ use super::{
     show, sign_in,
     viewer::Viewer,
 };
-use crate::{app::App, interfaces::scrub::scrub, limits};
+use crate::{accounts, app::App, error::Error, interfaces::scrub::scrub, limits};
 
 /// The forms that can go on: where each is sent, and what it does. `{}` stands for an id.
 const FORMS: [(&str, &str); 19] = [
     ("/refunds/new/confirm", "Shows what a refund would do"),
-    ("/refunds/new", "Makes a refund"),
+    ("/refunds/new", "Shows what a refund would do, before it is made"),
     ("/refunds/{}/cancel", "Cancels a refund"),
     ("/settings/processors/stripe", "Saves Stripe's secret key"),
     ("/settings/processors/stripe/webhook-secret", "Saves the signing secret of Stripe's notifications"),
@@ -68,9 +70,9 @@ const LABELS: [(&str, &str); 19] = [
     ("password", "New password"),
 ];
 
-/// Fields that tell people nothing: the environment is said in words, numbers make a form that is sent twice one request, and
-/// `username` is there for browsers that remember passwords.
-const UNTOLD: [&str; 4] = ["environment", "formId", "idempotencyKey", "username"];
+/// Fields that tell people nothing: the environment and the person are said in words, a number makes a form that is sent twice one
+/// request, and `username` is there for browsers that remember passwords.
+const UNTOLD: [&str; 4] = ["environment", "person", "formId", "username"];
 /// What is in the name of each field that holds a secret.
 const SECRET: [&str; 3] = ["password", "secret", "token"];
 /// The field of the form to sign in that says where the carried one is sent.
@@ -88,6 +90,14 @@ pub(super) struct Carried {
     fields: Vec<(String, String)>,
 }
 
+/// A form in the address to which signing in leads.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    action: String,
+    fields: Vec<(String, String)>,
+    until: Timestamp,
+}
+
 /// A field of it, as people are told.
 struct Told {
     name: String,
@@ -102,7 +112,7 @@ impl Carried {
             action: path.to_owned(),
             does: what_it_does(path)?,
             environment: form.get("environment").parse().ok()?,
-            fields: form.fields().filter(|(name, _)| *name != SWITCHES_TO).map(without_secrets).collect(),
+            fields: form.fields().filter(|(name, _)| is_known(name)).map(without_secrets).collect(),
         };
         let mut encoded = form_urlencoded::Serializer::new(String::new());
         encoded.extend_pairs(carried.hidden());
@@ -121,18 +131,23 @@ impl Carried {
         std::iter::once(action).chain(fields).collect()
     }
 
+    /// Who made it; none where it does not say.
+    fn person(&self) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == "person").map(|(_, person)| person.as_str())
+    }
+
     fn told(&self) -> Vec<Told> {
         let place = |name: &str| LABELS.iter().position(|(field, _)| *field == name);
         let mut fields: Vec<_> = self.fields.iter().filter(|(name, _)| !UNTOLD.contains(&name.as_str())).collect();
         fields.sort_by_key(|(name, _)| place(name).unwrap_or(LABELS.len()));
-        let told = fields.into_iter().filter_map(|(name, value)| {
+        let told = fields.into_iter().map(|(name, value)| {
             let label = LABELS.iter().find(|(field, _)| field == name).map_or(name.as_str(), |(_, label)| *label);
             let value = match value.as_str() {
                 "" if is_secret(name) => None,
-                "" => return None,
+                "" => Some("(left empty)".to_owned()),
                 value => Some(as_people_say(name, value)),
             };
-            Some(Told { name: label.to_owned(), value })
+            Told { name: label.to_owned(), value }
         });
         told.collect()
     }
@@ -149,6 +164,11 @@ fn what_it_does(path: &str) -> Option<&'static str> {
             && parts.zip(given).all(|(part, given)| if part == "{}" { is_id(given) } else { part == given })
     };
     FORMS.iter().find(|(pattern, _)| is_there(pattern)).map(|(_, does)| *does)
+}
+
+/// Whether a page has such a field. What confirmed a refund is left out: it is confirmed again.
+fn is_known(name: &str) -> bool {
+    UNTOLD.contains(&name) || LABELS.iter().any(|(field, _)| *field == name)
 }
 
 fn is_secret(name: &str) -> bool {
@@ -180,12 +200,19 @@ struct ResumePage<'a> {
     told: Vec<Told>,
     /// Whether somebody signed in for it just now.
     is_after_sign_in: bool,
+    /// Whether another person made it.
+    is_of_another: bool,
 }
 
 impl ResumePage<'_> {
     /// Whether the form is of the environment that is not shown.
     fn switches(&self) -> bool {
         self.carried.environment != self.frame.viewer.environment()
+    }
+
+    /// Whether its address is of one thing, which the fields do not name.
+    fn names_one(&self) -> bool {
+        FORMS.iter().all(|(pattern, _)| *pattern != self.carried.action)
     }
 
     fn is_live(&self) -> bool {
@@ -195,7 +222,8 @@ impl ResumePage<'_> {
 
 fn page_of<'a>(viewer: &'a Viewer, carried: &'a Carried, is_after_sign_in: bool) -> ResumePage<'a> {
     let frame = Frame { title: "Your form", section: Section::of(&carried.action), viewer };
-    ResumePage { frame, carried, told: carried.told(), is_after_sign_in }
+    let is_of_another = carried.person().is_some_and(|person| person != viewer.id().to_string());
+    ResumePage { frame, carried, told: carried.told(), is_after_sign_in, is_of_another }
 }
 
 /// Where nobody is signed in, and somebody may have been: the page to sign in, which carries the form.
@@ -210,11 +238,48 @@ pub(super) async fn signed_out(app: &App, parts: &Parts, form: &Form, problem: P
     }
 }
 
-/// Somebody signed in: the form that was carried, shown before it is sent.
-pub(super) async fn signed_in(app: &Arc<App>, request_id: RequestId, token: &SecretString, carried: &Carried) -> Shown {
-    match Viewer::holding(app, token, request_id, carried.action.clone()).await? {
-        Some(viewer) => page::html(&page_of(&viewer, carried, true)),
-        None => page::to("/login"),
+/// Where somebody who signed in finds the form that was carried. Nobody else can read it there, nor this person after a while.
+pub(super) async fn address(app: &Arc<App>, token: &SecretString, carried: &Carried) -> Result<String, Error> {
+    let Some(signed_in) = accounts::session(app, token.expose_secret()).await? else { return Ok("/login".to_owned()) };
+    let until = app.env.now().plus_millis(limits::FORM_CARRIED_MS);
+    let form = Sealed { action: carried.action.clone(), fields: carried.fields.clone(), until };
+    let form = SecretString::from(serde_json::to_string(&form).map_err(Error::internal)?);
+    let sealed = app.vault.seal(&app.env, &binding(signed_in.user.id), &form).map_err(Error::internal)?;
+    Ok(format!("/resume?form={}", hex::encode(sealed)))
+}
+
+fn binding(person: UserId) -> String {
+    format!("resume/{person}")
+}
+
+/// `GET /resume?form=…`: the form that was carried, shown before it is sent.
+pub(super) async fn show(viewer: Viewer) -> Shown {
+    let query = Form::of_query(viewer.address.split_once('?').map_or("", |(_, query)| query));
+    match opened(&viewer, query.get("form")) {
+        Some(carried) => page::html(&page_of(&viewer, &carried, true)),
+        None => Err(Error::new(ErrorCode::NotFound, "This form does not go on any more. It did nothing.")
+            .hint("A form is kept for ten minutes, for the one who signed in. Open its page again.")
+            .into()),
+    }
+}
+
+/// The form in an address; none where it is not this person's, or too old.
+fn opened(viewer: &Viewer, sealed: &str) -> Option<Carried> {
+    let text = viewer.app.vault.open(&binding(viewer.id()), &hex::decode(sealed).ok()?).ok()?;
+    let Sealed { action, fields, until } = serde_json::from_str(text.expose_secret()).ok()?;
+    if viewer.app.env.now() > until {
+        return None;
+    }
+    Carried::of(&action, &fields.into_iter().collect())
+}
+
+/// The form was made by another person, who was signed in here: it is shown before it is sent in this one's name.
+pub(super) fn of_another(viewer: &Viewer, path: &str, form: &Form) -> Shown {
+    match Carried::of(path, form) {
+        Some(carried) => page::html_with(StatusCode::BAD_REQUEST, &page_of(viewer, &carried, false)),
+        None => Err(Error::new(ErrorCode::Conflict, "Somebody else made this form. Nothing was done.")
+            .hint("Open its page again.")
+            .into()),
     }
 }
 
@@ -332,9 +397,11 @@ mod tests {
             ("secretKey", key),
             ("account", key),
             ("name", " <A> & \"b\"\r\n"),
-            ("empty", ""),
+            ("scope", ""),
             ("resume", "/settings/account"),
             ("resume.name", "nested"),
+            ("In your name", "somebody@else.example"),
+            ("idempotencyKey", "dashboard_1"),
             (SWITCHES_TO, "live"),
         ];
         let carried = Carried::of("/settings/processors/stripe", &form(&fields)).unwrap();
@@ -345,9 +412,10 @@ mod tests {
         assert_eq!((&again.action, again.environment), (&carried.action, Environment::Live));
         assert_eq!(again.fields, carried.fields);
         let field = |name: &str| again.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-        assert_eq!((field("secretKey"), field("empty"), field(SWITCHES_TO)), (Some(""), Some(""), None));
-        assert_eq!(field("name"), Some(" <A> & \"b\"\r\n"));
-        assert_eq!(field("resume.name"), Some("nested"));
+        assert_eq!((field("secretKey"), field("scope"), field("name")), (Some(""), Some(""), Some(" <A> & \"b\"\r\n")));
+        for unknown in ["resume", "resume.name", "In your name", "idempotencyKey", SWITCHES_TO] {
+            assert_eq!(field(unknown), None, "{unknown}");
+        }
     }
 
     #[test]

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    Extension,
     extract::{Query, State},
     http::{HeaderMap, StatusCode},
 };
-use refundkit::{Environment, ErrorCode, RequestId};
+use refundkit::{Environment, ErrorCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    form::{Entered, Form, Posted},
+    form::{Entered, Form},
     page::{self, Shown},
     resume::{self, Carried},
     viewer::{self, Viewer},
@@ -97,7 +96,6 @@ pub(super) async fn show_signed_out(app: &App, headers: &HeaderMap, carried: Car
 /// `POST /login`.
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
-    Extension(id): Extension<RequestId>,
     Client(from): Client,
     headers: HeaderMap,
     form: Form,
@@ -106,8 +104,9 @@ pub(super) async fn sign_in(
     let carried = Carried::within(&form);
     match accounts::sign_in(&app, form.get("email"), form.secret("password"), from).await {
         Ok(token) => {
+            // Always to another page: one that answers a password would be asked for again, password and all, by whoever goes back.
             let mut response = match carried {
-                Some(carried) => resume::signed_in(&app, id, &token, &carried).await?,
+                Some(carried) => page::to(&resume::address(&app, &token, &carried).await?)?,
                 None => page::to(own_address(form.get("next")))?,
             };
             viewer::set_cookie(&app, &mut response, Some(&token))?;
@@ -128,8 +127,8 @@ fn own_address(address: &str) -> &str {
     if is_own { address } else { "/" }
 }
 
-/// `POST /logout`.
-pub(super) async fn sign_out(Posted { viewer, .. }: Posted) -> Shown {
+/// `POST /logout`. Whoever wants to leave leaves, whatever the page showed.
+pub(super) async fn sign_out(viewer: Viewer, _form: Form) -> Shown {
     accounts::sign_out(&viewer.app, viewer.signed_in.session.clone()).await?;
     let mut response = page::to("/login?notice=signed-out")?;
     viewer::set_cookie(&viewer.app, &mut response, None)?;
@@ -137,7 +136,7 @@ pub(super) async fn sign_out(Posted { viewer, .. }: Posted) -> Shown {
 }
 
 /// `POST /environment`.
-pub(super) async fn switch_environment(Posted { viewer, form }: Posted) -> Shown {
+pub(super) async fn switch_environment(viewer: Viewer, form: Form) -> Shown {
     let environment: Environment = form
         .get("switchTo")
         .parse()

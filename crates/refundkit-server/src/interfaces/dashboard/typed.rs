@@ -56,15 +56,13 @@ pub(super) fn parse_money(processor: ProcessorName, text: &str, currency: Curren
     let example = example(processor, currency);
     let text = text.trim();
     if text.is_empty() {
-        return Err(format!("The amount is missing: type it as {example}."));
+        return Err(format!("The amount is missing: type it like {example}."));
     }
-    let not_an_amount = || format!("This is not an amount: type it as {example}.");
+    let not_an_amount = || format!("This is not an amount: type it like {example}.");
     let (before, number, behind) = parts(text).ok_or_else(not_an_amount)?;
     for mark in [before, behind] {
         if !is_of(mark, currency).ok_or_else(not_an_amount)? {
-            return Err(format!(
-                "The currency is {code}, and {mark} is another: type the amount in {code}, as {example}."
-            ));
+            return Err(format!("The currency is {code}, not {mark}: type how many {code}, for example {example}."));
         }
     }
     let decimals = unit.shown_decimals as usize;
@@ -83,15 +81,15 @@ pub(super) fn parse_money(processor: ProcessorName, text: &str, currency: Curren
         }
         Reading::Broken => {
             return Err(format!(
-                "This is not an amount: thousands are parted by one kind of sign, and in groups of three. Type it as {example}."
+                "This is not an amount: thousands are parted by one kind of sign, and in groups of three. Type it like {example}."
             ));
         }
         Reading::None => return Err(not_an_amount()),
     };
     if rest.len() > decimals {
         return Err(match decimals {
-            0 => format!("{code} has no decimals: type the amount as {example}."),
-            _ => format!("{code} has {decimals} decimals, and this has {}: type it as {example}.", rest.len()),
+            0 => format!("{code} has no decimals: type it like {example}."),
+            _ => format!("{code} has {decimals} decimals, and this has {}: type it like {example}.", rest.len()),
         });
     }
     let minor = minor_of(&whole, &rest, unit.wire_decimals as usize).and_then(|minor| Amount::new(minor).ok());
@@ -152,7 +150,7 @@ fn read(number: &str, decimals: usize) -> Reading {
             }
             '.' | ',' => character,
             '\'' | '’' => '\'',
-            _ if character.is_whitespace() => ' ',
+            ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
             _ => return Reading::None,
         };
         signs.push(sign);
@@ -370,11 +368,11 @@ mod tests {
             ("500.50", "isk", "ISK has no decimals"),
             ("1.235", "kwd", "last decimal"),
             ("1.2340", "kwd", "KWD has 3 decimals"),
-            ("$25", "eur", "The currency is EUR, and $ is another"),
-            ("25 USD", "eur", "The currency is EUR, and USD is another"),
-            ("US$25", "cad", "The currency is CAD, and US$ is another"),
-            ("$25 CAD", "usd", "The currency is USD, and CAD is another"),
-            ("25 abc", "usd", "The currency is USD, and abc is another"),
+            ("$25", "eur", "The currency is EUR, not $"),
+            ("25 USD", "eur", "The currency is EUR, not USD"),
+            ("US$25", "cad", "The currency is CAD, not US$"),
+            ("$25 CAD", "usd", "The currency is USD, not CAD"),
+            ("25 abc", "usd", "The currency is USD, not abc"),
             ("0", "usd", "more than 0"),
             ("0.00", "usd", "more than 0"),
             ("0,000", "kwd", "more than 0"),

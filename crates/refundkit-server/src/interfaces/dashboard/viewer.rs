@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
     response::Response,
 };
-use refundkit::{Environment, ErrorCode, InitiatedBy, RequestId};
+use refundkit::{Environment, ErrorCode, InitiatedBy, RequestId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -62,6 +62,11 @@ impl Viewer {
     /// The environment that is shown.
     pub(super) fn environment(&self) -> Environment {
         self.signed_in.session.environment
+    }
+
+    /// The person's id.
+    pub(super) fn id(&self) -> UserId {
+        self.signed_in.user.id
     }
 
     /// The person's address.

@@ -51,6 +51,7 @@ async fn a_refund_is_made_in_three_steps_and_once_however_often_the_form_is_sent
     assert!(locations.iter().all(|location| *location == locations[0]), "{locations:?}");
     // A step back and once more the same, and the same sent again much later.
     let page = owner.post(CONFIRM, &filled(CHARGE, "25.00", &form_id)).await;
+    page.has(200, &["This form made", &locations[0]]).has_not(&["once more"]);
     assert_eq!(confirmed(&owner, &page).await, locations[0]);
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (2500, 1));
 
@@ -73,7 +74,7 @@ async fn what_is_wrong_with_an_amount_is_said_beside_it_and_nothing_typed_is_los
     for (amount, words) in [
         ("", "missing"),
         ("25.001", "25001.00 USD, or 25.001 USD, which has 2 decimals"),
-        ("€25,00", "The currency is USD, and € is another"),
+        ("€25,00", "The currency is USD, not €"),
         ("1,23,456.00", "groups of three"),
         ("0", "more than 0"),
         ("-5", "not an amount"),
@@ -151,7 +152,26 @@ async fn a_repeat_is_refused_first_and_made_only_when_somebody_says_so() {
     let made = stage.create(CHARGE, 2500).await;
     let first = made.data(201)["id"].as_str().unwrap();
     let page = owner.post(CONFIRM, &filled(CHARGE, "25.00", "form")).await;
-    page.has(200, &[&format!("/refunds/{first}"), "refused as a repeat"]);
+    page.has(200, &[&format!("/refunds/{first}"), "value=\"true\" required> Refund 25.00 USD once more"]);
+    let untold = page.hidden(CREATE);
+    owner.post(CREATE, &as_str(&untold)).await.has(400, &["not what was shown to be confirmed"]);
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (2500, 1));
+    let told = [as_str(&untold), vec![("allowDuplicate", "true")]].concat();
+    let second = owner.post(CREATE, &told).await;
+    let second = second.has(303, &[]).location.clone().unwrap();
+    assert_ne!(second, format!("/refunds/{first}"));
+    owner.post(CREATE, &told).await.leads_to(&second);
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (5000, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_that_nobody_knew_of_when_it_was_confirmed_is_refused_until_somebody_says_so() {
+    let stage = Stage::new().await;
+    let owner = Browser::owner(&stage).await;
+    let page = owner.post(CONFIRM, &filled(CHARGE, "25.00", "form")).await;
+    page.has_not(&["allowDuplicate"]);
+    let made = stage.create(CHARGE, 2500).await;
+    let first = made.data(201)["id"].as_str().unwrap();
     let refused = owner.post(CREATE, &as_str(&page.hidden(CREATE))).await;
     refused.has(409, &["was made already", &format!("/refunds/{first}"), "name=\"allowDuplicate\"", "25.00"]);
     refused.has_not(&["allowDuplicate: true"]);
@@ -160,7 +180,7 @@ async fn a_repeat_is_refused_first_and_made_only_when_somebody_says_so() {
     let mut fields = filled(CHARGE, "25.00", refused.value("formId"));
     fields.push(("allowDuplicate", "true"));
     let page = owner.post(CONFIRM, &fields).await;
-    page.has(200, &["once more"]).has_not(&["refused as a repeat"]);
+    page.has(200, &["once more"]).has_not(&["type=\"checkbox\""]);
     assert_ne!(confirmed(&owner, &page).await, format!("/refunds/{first}"));
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (5000, 2));
 }
@@ -318,7 +338,7 @@ async fn the_overview_says_what_is_missing_and_counts_in_words_that_fit() {
 
     stage.create("ch_1SandboxDisputed", 500).await.error(422, "processor_error");
     let page = owner.get("/").await;
-    page.has(200, &["1 failed in the last seven days: see whether the customer was paid another way"]);
+    page.has(200, &["1 failed in the last seven days. Its page says what to do."]);
     page.has_not(&["Refunded, USD", "<svg"]);
     stage.create(CHARGE, 2500).await.data(201);
     owner.get("/").await.has(200, &["Refunded, USD", "1 refund<", "class=\"ticks\""]).has_not(&["1 refunds"]);

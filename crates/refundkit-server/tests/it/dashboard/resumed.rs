@@ -37,13 +37,27 @@ async fn end_session(stage: &Stage) {
     elsewhere.post("/settings/account/sessions", &[]).await.leads_to("/settings/account?notice=sessions");
 }
 
+/// The owner of another organization, signed in.
+async fn another(stage: &Stage) -> Visitor<'_> {
+    let (mut stranger, (email, password)) = Visitor::of_another(stage).await;
+    let answer = stranger.post("/login", &[("email", &email), ("password", password)]).await;
+    stranger.keep(&answer);
+    stranger
+}
+
 /// Signs in on the page that carries a form.
 async fn sign_in_on(page: &Page, who: &mut Visitor<'_>, (email, password): (&str, &str)) -> Page {
     let mut fields = page.all_hidden("/login");
     fields.extend(owned(&[("email", email), ("password", password)]));
     let answer = who.send_form("/login", &fields).await;
     who.keep(&answer);
-    answer
+    match &answer.location {
+        Some(address) => {
+            assert_eq!(answer.status, 303, "a page that answers a password can be asked for again");
+            who.get(address).await
+        }
+        None => answer,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,13 +76,12 @@ async fn a_refund_that_was_confirmed_too_late_goes_on_after_signing_in_and_is_ma
         200,
         &[
             "Nothing was done yet",
-            "Makes a refund",
+            "Shows what a refund would do",
             "<dt>Payment</dt><dd>ch_1N4HbSKz9cXRvFYr</dd>",
             "<dt>Amount</dt><dd>25.00</dd>",
             "<dt>Currency</dt><dd>USD</dd>",
             "<dt>Reason</dt><dd>Product defective</dd>",
             "<dt>In your name</dt><dd>owner@acme.example</dd>",
-            "<code>/refunds/new</code>",
             "Go on</button>",
         ],
     );
@@ -77,8 +90,11 @@ async fn a_refund_that_was_confirmed_too_late_goes_on_after_signing_in_and_is_ma
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (0, 0), "nothing happens without a click");
 
     let form = shown.all_hidden(CREATE);
-    assert_eq!(form.len(), fields.len(), "nothing is lost: {form:?}");
-    assert!(fields.iter().all(|field| form.contains(field)), "{form:?}");
+    let (kept, left): (Vec<_>, Vec<_>) = fields.iter().partition(|field| form.contains(field));
+    assert_eq!((form.len(), left.len()), (kept.len(), 1), "nothing is lost but that it was confirmed: {form:?}");
+    let asked_again = ada.send_form(CREATE, &form).await;
+    let form = asked_again.has(200, &["Refund 25.00 USD?", "What will happen"]).all_hidden(CREATE);
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (0, 0), "it is confirmed again");
     let made = ada.send_form(CREATE, &form).await;
     let address = made.has(303, &[]).location.clone().unwrap();
     assert!(address.starts_with("/refunds/ref_"), "{address}");
@@ -141,6 +157,8 @@ async fn a_form_of_the_other_environment_is_shown_and_one_click_switches_and_goe
     ada.send_form(CREATE, &other).await.has(400, &["Nothing was done"]);
     ada.get("/").await.has(200, &["<body class=\"live\">"]);
 
+    let asked_again = ada.send_form(CREATE, &form).await;
+    let form = asked_again.has(200, &["Refund 25.00 USD?", "<body class=\"test\">"]).all_hidden(CREATE);
     let made = ada.send_form(CREATE, &form).await;
     let address = made.has(303, &[]).location.clone().unwrap();
     ada.get(&address).await.has(200, &["<body class=\"test\">", "25.00 USD"]);
@@ -202,6 +220,45 @@ async fn whoever_signs_in_sees_what_would_be_sent_in_their_own_name_and_may_do_n
     let shown = sign_in_on(&late, &mut stranger, (&email, password)).await;
     shown.has(200, &["Cancels a refund", "owner@other.example"]).has_not(&["8.00", "800", "Acme"]);
     stranger.send_form(&path, &shown.all_hidden(&path)).await.has(404, &["There is nothing here"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_somebody_else_is_shown_before_it_is_done_in_ones_own_name() {
+    let stage = Stage::new().await;
+    let ada = Visitor::signed_in(&stage, OWNER).await;
+    let fields = confirmed(&ada, "25.00").await;
+    let path = "/settings/organization";
+    let saved = ada.get(path).await.all_hidden(path);
+    let saved = [saved, owned(&[("name", "Renamed"), ("duplicateWindowHours", "0")])].concat();
+    // Another person signed in at the same browser, in another tab.
+    let stranger = another(&stage).await;
+    for (path, fields) in [(CREATE, &fields), (path, &saved)] {
+        let shown = stranger.send_form(path, fields).await;
+        shown.has(400, &["Somebody else made this form in this browser. Nothing was done.", "in your name, for Other"]);
+        assert_ne!(shown.all_hidden(path), *fields, "sent on, it is the form of whoever sends it");
+    }
+    stranger.get(path).await.has(200, &[]).has_not(&["Renamed"]);
+    assert_eq!(stage.refunded_at_stripe(CHARGE).await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carried_form_opens_for_the_one_who_signed_in_and_nobody_else() {
+    let stage = Stage::new().await;
+    let mut ada = Visitor::stranger(&stage);
+    let late = ada.post("/settings/api-keys", &[("name", "Shop"), ("scope", "read")]).await;
+    let mut fields = late.all_hidden("/login");
+    fields.extend(owned(&[("email", OWNER.0), ("password", OWNER.1)]));
+    let answer = ada.send_form("/login", &fields).await;
+    ada.keep(&answer);
+    let address = answer.location.clone().unwrap();
+    assert!(address.starts_with("/resume?form=") && !address.contains("Shop"), "{address}");
+    ada.get(&address).await.has(200, &["Makes an API key", "<dd>Shop</dd>"]);
+    let stranger = another(&stage).await;
+    stranger.get(&address).await.has(404, &["does not go on any more"]).has_not(&["Shop"]);
+    let altered = format!("{}00", &address[..address.len() - 2]);
+    for address in [altered.as_str(), "/resume?form=nonsense", "/resume"] {
+        ada.get(address).await.has(404, &["does not go on any more"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

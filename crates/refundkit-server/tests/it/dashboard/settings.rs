@@ -50,6 +50,10 @@ async fn stripe_is_connected_replaced_tested_and_disconnected() {
 
     let settings = [("account", "acct_1SandboxConnected"), ("reverseTransfer", "false")];
     owner.done("/settings/processors/stripe/connect", &settings).await.has(200, &["acct_1SandboxConnected"]);
+    // Emptied, the account is taken away; what else was chosen stays.
+    let page = owner.done("/settings/processors/stripe/connect", &[("account", ""), ("reverseTransfer", "")]).await;
+    page.has(200, &["<option value=\"false\" selected>No: the platform pays</option>"]);
+    page.has_not(&["acct_1SandboxConnected"]);
     assert_eq!(connections(&stage).await[0]["connect"]["reverseTransfer"], false);
 
     owner.done("/settings/processors/stripe/disconnect", &[]).await.has(200, &["was disconnected", "Connect Stripe"]);
