@@ -258,8 +258,9 @@ fn refused(error: &Error, id: RequestId, viewer: Option<&Viewer>) -> Response {
     let told = Told { title, message: body.message, hint: body.hint, request_id: body.request_id };
     let rendered = match viewer {
         Some(viewer) => {
-            let frame = Frame { title, section: Section::of(&viewer.address), viewer };
-            ProblemInside { frame, told, is_missing: error.code() == ErrorCode::NotFound }.render()
+            let section = Section::of(&viewer.address);
+            let is_missing = error.code() == ErrorCode::NotFound && section != Section::Elsewhere;
+            ProblemInside { frame: Frame { title, section, viewer }, told, is_missing }.render()
         }
         None => ProblemPage { told }.render(),
     };

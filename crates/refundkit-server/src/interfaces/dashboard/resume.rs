@@ -26,8 +26,8 @@ use crate::{accounts, app::App, error::Error, interfaces::scrub::scrub, limits};
 
 /// The forms that can go on: where each is sent, and what it does. `{}` stands for an id.
 const FORMS: [(&str, &str); 19] = [
-    ("/refunds/new/confirm", "Shows what a refund would do"),
-    ("/refunds/new", "Shows what a refund would do, before it is made"),
+    ("/refunds/new/confirm", "A refund, to be confirmed"),
+    ("/refunds/new", "A refund, to be confirmed"),
     ("/refunds/{}/cancel", "Cancels a refund"),
     ("/settings/processors/stripe", "Saves Stripe's secret key"),
     ("/settings/processors/stripe/webhook-secret", "Saves the signing secret of Stripe's notifications"),

@@ -71,7 +71,7 @@ pub(super) fn parse_money(processor: ProcessorName, text: &str, currency: Curren
         Reading::Two { whole, before, behind } => {
             let whole = write_whole(&whole, decimals);
             let other = if behind.len() > decimals {
-                format!("{before}.{behind} {code}, which has {decimals} decimals")
+                format!("{before}.{behind}, although {code} has {decimals} decimals")
             } else {
                 format!("{before}.{behind} {code}")
             };
@@ -312,10 +312,10 @@ mod tests {
     fn what_could_be_meant_in_two_ways_is_refused_in_words_that_say_both() {
         for (text, currency, one, other) in [
             ("1,234", "kwd", "1234.000 KWD", "or 1.234 KWD."),
-            ("1.234", "eur", "1234.00 EUR", "or 1.234 EUR, which has 2 decimals."),
-            ("1,234", "usd", "1234.00 USD", "or 1.234 USD, which has 2 decimals."),
-            ("25.001", "usd", "25001.00 USD", "or 25.001 USD, which has 2 decimals."),
-            ("€ 125.000", "eur", "125000.00 EUR", "or 125.000 EUR, which has 2 decimals."),
+            ("1.234", "eur", "1234.00 EUR", "or 1.234, although EUR has 2 decimals."),
+            ("1,234", "usd", "1234.00 USD", "or 1.234, although USD has 2 decimals."),
+            ("25.001", "usd", "25001.00 USD", "or 25.001, although USD has 2 decimals."),
+            ("€ 125.000", "eur", "125000.00 EUR", "or 125.000, although EUR has 2 decimals."),
         ] {
             let told = parse(text, currency).unwrap_err();
             assert!(told.starts_with("This can be meant in two ways"), "{text} {currency}: {told}");

@@ -73,7 +73,7 @@ async fn what_is_wrong_with_an_amount_is_said_beside_it_and_nothing_typed_is_los
     let owner = Browser::owner(&stage).await;
     for (amount, words) in [
         ("", "missing"),
-        ("25.001", "25001.00 USD, or 25.001 USD, which has 2 decimals"),
+        ("25.001", "25001.00 USD, or 25.001, although USD has 2 decimals"),
         ("€25,00", "The currency is USD, not €"),
         ("1,23,456.00", "groups of three"),
         ("0", "more than 0"),
@@ -255,7 +255,7 @@ async fn filters_find_what_they_say_and_explain_what_they_cannot() {
     owner.get("/refunds?query=nothing+%3Cb%3E").await.has(200, &["Nothing found", "Show all"]).has_not(&["<b>"]);
     for (query, field, words) in [
         ("amountMin=5", "currency", "currency is missing"),
-        ("amountMin=5,000&currency=usd", "amountMin", "two ways: 5000.00 USD, or 5.000 USD"),
+        ("amountMin=5,000&currency=usd", "amountMin", "two ways: 5000.00 USD, or 5.000, although"),
         ("createdAfter=yesterday", "createdAfter", "2026-02-22"),
         ("status=lost", "status", "must be one of"),
     ] {

@@ -76,7 +76,7 @@ async fn a_refund_that_was_confirmed_too_late_goes_on_after_signing_in_and_is_ma
         200,
         &[
             "Nothing was done yet",
-            "Shows what a refund would do",
+            "A refund, to be confirmed",
             "<dt>Payment</dt><dd>ch_1N4HbSKz9cXRvFYr</dd>",
             "<dt>Amount</dt><dd>25.00</dd>",
             "<dt>Currency</dt><dd>USD</dd>",
