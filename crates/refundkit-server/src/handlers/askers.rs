@@ -33,12 +33,8 @@ impl Handle for ListAskers {
         let mut connection = context.app.store.read().await?;
         let connection = &mut connection;
         let people = users::list(connection, tenant.organization_id).await?;
-        let people = people.into_iter().take(limits::ASKERS_OFFERED_MAX).map(|user| Asker {
-            id: AskerId::Person(user.id),
-            name: user.email,
-            key_prefix: None,
-            is_gone: false,
-        });
+        let people =
+            people.into_iter().take(limits::ASKERS_OFFERED_MAX).map(|user| askers::person(user.id, user.email));
         let keys = api_keys::list(connection, tenant).await?;
         let keys = keys.into_iter().take(limits::ASKERS_OFFERED_MAX).map(|key| Asker {
             id: AskerId::Key(key.id),

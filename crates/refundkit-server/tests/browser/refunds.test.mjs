@@ -120,7 +120,7 @@ test("a form whose sender was signed out meanwhile goes on after signing in, and
   await ada.page.fill("[name=password]", password);
   await ada.send("password");
   assert.match(new URL(ada.page.url()).pathname, /^\/resume$/, "no page that answers a password stays behind");
-  assert.match(await ada.text(), /Nothing was done yet[^]*Customer request/);
+  assert.match(await ada.text(), /What was typed is kept[^]*Customer request/);
   assert.match(await ada.text(), /7\.00/);
   await ada.looksRight();
   await ada.pictures("resume");

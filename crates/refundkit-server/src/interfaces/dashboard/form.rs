@@ -124,7 +124,9 @@ impl FromRequest<Arc<App>> for Posted {
             Err(problem) => return Err(resume::signed_out(app, &parts, &form, problem).await),
         };
         if form.given("person").is_some_and(|person| person != viewer.id().to_string()) {
-            return Err(resume::of_another(&viewer, parts.uri.path(), &form).into_response());
+            let error = Error::new(ErrorCode::Conflict, "Somebody else made this form. Nothing was done.")
+                .hint("Open its page again.");
+            return Err(resume::instead(&viewer, parts.uri.path(), &form, error).into_response());
         }
         if form.get("environment") != viewer.environment().as_str() {
             switch(&mut viewer, &parts, &form).await?;
@@ -144,17 +146,15 @@ async fn switch(viewer: &mut Viewer, parts: &Parts, form: &Form) -> Result<(), R
             }
             Ok(())
         }
-        _ => Err(resume::elsewhere(viewer, parts.uri.path(), form)
-            .unwrap_or_else(|| {
-                let message = format!(
-                    "This form belongs to the {made_in} environment, and you are in {} now. Nothing was done.",
-                    viewer.environment()
-                );
-                Err(Error::new(ErrorCode::EnvironmentMismatch, message)
-                    .hint("Switch the environment back, or open the page again in this one.")
-                    .into())
-            })
-            .into_response()),
+        _ => {
+            let message = format!(
+                "This form belongs to the {made_in} environment, and you are in {} now. Nothing was done.",
+                viewer.environment()
+            );
+            let error = Error::new(ErrorCode::EnvironmentMismatch, message)
+                .hint("Switch the environment back, or open the page again in this one.");
+            Err(resume::instead(viewer, parts.uri.path(), form, error).into_response())
+        }
     }
 }
 

@@ -257,8 +257,8 @@ pub(super) async fn show(viewer: Viewer) -> Shown {
     let query = Form::of_query(viewer.address.split_once('?').map_or("", |(_, query)| query));
     match opened(&viewer, query.get("form")) {
         Some(carried) => page::html(&page_of(&viewer, &carried, true)),
-        None => Err(Error::new(ErrorCode::NotFound, "This form does not go on any more. It did nothing.")
-            .hint("A form is kept for ten minutes, for the one who signed in. Open its page again.")
+        None => Err(Error::new(ErrorCode::NotFound, "This form does not go on from here any more.")
+            .hint("It is kept for ten minutes, for the one who signed in. See whether it was sent on before, and open its page again.")
             .into()),
     }
 }
@@ -266,27 +266,25 @@ pub(super) async fn show(viewer: Viewer) -> Shown {
 /// The form in an address; none where it is not this person's, or too old.
 fn opened(viewer: &Viewer, sealed: &str) -> Option<Carried> {
     let text = viewer.app.vault.open(&binding(viewer.id()), &hex::decode(sealed).ok()?).ok()?;
-    let Sealed { action, fields, until } = serde_json::from_str(text.expose_secret()).ok()?;
-    if viewer.app.env.now() > until {
-        return None;
-    }
-    Carried::of(&action, &fields.into_iter().collect())
+    serde_json::from_str::<Sealed>(text.expose_secret()).ok()?.carried(viewer.app.env.now())
 }
 
-/// The form was made by another person, who was signed in here: it is shown before it is sent in this one's name.
-pub(super) fn of_another(viewer: &Viewer, path: &str, form: &Form) -> Shown {
+impl Sealed {
+    fn carried(self, now: Timestamp) -> Option<Carried> {
+        if now > self.until {
+            return None;
+        }
+        Carried::of(&self.action, &self.fields.into_iter().collect())
+    }
+}
+
+/// In place of what a form asked for that was made in the other environment or by somebody else: the form, shown before it is sent
+/// there or in this person's name. This error where it cannot go on.
+pub(super) fn instead(viewer: &Viewer, path: &str, form: &Form, error: Error) -> Shown {
     match Carried::of(path, form) {
         Some(carried) => page::html_with(StatusCode::BAD_REQUEST, &page_of(viewer, &carried, false)),
-        None => Err(Error::new(ErrorCode::Conflict, "Somebody else made this form. Nothing was done.")
-            .hint("Open its page again.")
-            .into()),
+        None => Err(error.into()),
     }
-}
-
-/// The form is of the environment that is not shown: it is shown before it is sent there. None where it cannot go on.
-pub(super) fn elsewhere(viewer: &Viewer, path: &str, form: &Form) -> Option<Shown> {
-    let carried = Carried::of(path, form)?;
-    Some(page::html_with(StatusCode::BAD_REQUEST, &page_of(viewer, &carried, false)))
 }
 
 #[cfg(test)]
@@ -383,6 +381,18 @@ mod tests {
         for name in ["token", "sessionToken", "newPassword", "client_secret"] {
             assert!(is_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_sealed_form_goes_on_until_its_time_is_over() {
+        let until: Timestamp = "2026-02-22T12:00:00Z".parse().unwrap();
+        let sealed = || Sealed {
+            action: "/settings/api-keys".to_owned(),
+            fields: vec![("environment".to_owned(), "test".to_owned())],
+            until,
+        };
+        assert!(sealed().carried(until).is_some());
+        assert!(sealed().carried(until.plus_millis(1)).is_none());
     }
 
     fn form(fields: &[(&str, &str)]) -> Form {

@@ -43,7 +43,8 @@ fn read(row: &Row<'_>) -> Result<Option<Asker>, StoreError> {
     }))
 }
 
-fn person(id: UserId, email: String) -> Asker {
+/// A member, by the address that the person has now.
+pub fn person(id: UserId, email: String) -> Asker {
     Asker { id: AskerId::Person(id), name: email, key_prefix: None, is_gone: false }
 }
 

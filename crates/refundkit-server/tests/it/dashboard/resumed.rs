@@ -75,7 +75,7 @@ async fn a_refund_that_was_confirmed_too_late_goes_on_after_signing_in_and_is_ma
     shown.has(
         200,
         &[
-            "Nothing was done yet",
+            "What was typed is kept",
             "A refund, to be confirmed",
             "<dt>Payment</dt><dd>ch_1N4HbSKz9cXRvFYr</dd>",
             "<dt>Amount</dt><dd>25.00</dd>",
@@ -178,7 +178,7 @@ async fn who_signs_in_to_test_is_told_of_a_form_that_was_made_in_live() {
         200,
         &[
             "This form belongs to the live environment, and you are in test now.",
-            "Nothing was done yet",
+            "What was typed is kept",
             "Live:",
             "<dt>Duplicate window, in hours</dt><dd>48</dd>",
             "Switch to live and go on</button>",
@@ -254,10 +254,10 @@ async fn a_carried_form_opens_for_the_one_who_signed_in_and_nobody_else() {
     assert!(address.starts_with("/resume?form=") && !address.contains("Shop"), "{address}");
     ada.get(&address).await.has(200, &["Makes an API key", "<dd>Shop</dd>"]);
     let stranger = another(&stage).await;
-    stranger.get(&address).await.has(404, &["does not go on any more"]).has_not(&["Shop"]);
+    stranger.get(&address).await.has(404, &["does not go on from here any more"]).has_not(&["Shop"]);
     let altered = format!("{}00", &address[..address.len() - 2]);
     for address in [altered.as_str(), "/resume?form=nonsense", "/resume"] {
-        ada.get(address).await.has(404, &["does not go on any more"]);
+        ada.get(address).await.has(404, &["does not go on from here any more"]);
     }
 }
 
