@@ -26,6 +26,7 @@ struct Options {
     places: Places,
     seconds: u64,
     rounds: usize,
+    clients: Vec<usize>,
 }
 
 /// Each run of one subject at one number of clients, with the CPU time each request took.
@@ -37,7 +38,7 @@ struct Runs {
 
 fn options() -> anyhow::Result<Options> {
     let mut places = Places { refundkit: PathBuf::new(), tools: PathBuf::new(), data: PathBuf::new() };
-    let (mut seconds, mut rounds) = (4, 3);
+    let (mut seconds, mut rounds, mut clients) = (4, 3, CLIENTS.to_vec());
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{name} needs a value"))?;
@@ -47,10 +48,15 @@ fn options() -> anyhow::Result<Options> {
             "--data" => places.data = value.into(),
             "--seconds" => seconds = value.parse()?,
             "--rounds" => rounds = value.parse::<usize>()?.max(1),
-            _ => anyhow::bail!("unknown option {name}; known: --refundkit, --tools, --data, --seconds, --rounds"),
+            "--clients" => clients = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            _ => {
+                anyhow::bail!(
+                    "unknown option {name}; known: --refundkit, --tools, --data, --seconds, --rounds, --clients"
+                )
+            }
         }
     }
-    Ok(Options { places, seconds, rounds })
+    Ok(Options { places, seconds, rounds, clients })
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -118,7 +124,7 @@ async fn upstream_calls(stripe: &Process) -> anyhow::Result<u64> {
 /// Creates at each number of clients; answers how many upstream calls a create of RefundKit took.
 async fn measure_creates(options: &Options, stripe: &Process, subjects: [&Subject; 2]) -> anyhow::Result<f64> {
     let (mut calls, mut creates) = (0, 0);
-    for clients in CLIENTS {
+    for &clients in &options.clients {
         let mut runs = [Runs::default(), Runs::default()];
         for round in 0..options.rounds {
             for (subject, runs) in subjects.into_iter().zip(&mut runs) {

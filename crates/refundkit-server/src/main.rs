@@ -6,7 +6,12 @@ use std::{
 };
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 mod cli;
 
@@ -24,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) => return cli::report_usage(&cli::without_secrets(error)),
     };
     let json = cli.globals.json;
-    start_logging(cli.globals.log_format, if cli.command.serves() { "info" } else { "warn" });
+    start_logging(cli.globals.log_format, if cli.command.serves() { LevelFilter::INFO } else { LevelFilter::WARN });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(cli::run(cli)));
     result.unwrap_or_else(|error| cli::report(&error, json))
@@ -39,14 +44,15 @@ fn stay_small() {
 }
 
 /// Sends log lines to stderr: stdout is for results. `REFUNDKIT_LOG` says which, such as `debug` or `refundkit=trace`.
-fn start_logging(format: Option<LogFormat>, level: &str) {
+fn start_logging(format: Option<LogFormat>, level: LevelFilter) {
     let on_terminal = io::stderr().is_terminal();
     // The library that speaks to agents tells of every request, and the request log does that already.
-    let usual = || EnvFilter::new(format!("{level},rmcp=error"));
-    let filter = EnvFilter::try_from_env("REFUNDKIT_LOG").unwrap_or_else(|_| usual());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let usual = || Targets::new().with_default(level).with_target("rmcp", LevelFilter::ERROR);
+    let said = std::env::var("REFUNDKIT_LOG").ok().and_then(|said| said.parse::<Targets>().ok());
+    let chosen = tracing_subscriber::registry().with(said.unwrap_or_else(usual));
+    let lines = fmt::layer().with_writer(io::stderr);
     match format.unwrap_or(if on_terminal { LogFormat::Compact } else { LogFormat::Json }) {
-        LogFormat::Compact => subscriber.compact().with_ansi(on_terminal).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Compact => chosen.with(lines.compact().with_ansi(on_terminal)).init(),
+        LogFormat::Json => chosen.with(lines.json().flatten_event(true)).init(),
     }
 }

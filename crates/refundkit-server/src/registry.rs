@@ -23,6 +23,7 @@ use crate::{
     handlers::members,
     hint::Hint,
     interfaces::{
+        idempotency::Running,
         input,
         mcp::{
             tool::{Tool, ToolEntry},
@@ -35,7 +36,7 @@ use crate::{
         LookAtRefund, LookAtTransaction, ReadRefunds, RemoveMember, RevokeInvitation, SearchLogs, SearchRefunds,
         UpdateOrganization,
     },
-    store::{Connection, idempotency_keys::BoundKey},
+    store::{Connection, idempotency_keys, idempotency_keys::BoundKey},
 };
 
 /// Every operation of the API, in the order of the documentation.
@@ -175,6 +176,12 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The claim of this operation, as parsed: two spellings of one request have one fingerprint.
+    fn new<O: Operation>(key: String, operation: &O) -> Result<Self, Error> {
+        let canonical = serde_json::to_vec(operation).map_err(Error::internal)?;
+        Ok(Self { key, operation: O::NAME, fingerprint: hex::encode(Sha256::digest(canonical)) })
+    }
+
     /// The row that binds the key to what the request made.
     pub fn bound_to(&self, resource_id: impl std::fmt::Display) -> BoundKey {
         BoundKey {
@@ -329,6 +336,50 @@ impl Entry {
         record.end(&app, &result);
         result
     }
+
+    /// Makes the call for a person, once it is allowed to them.
+    async fn ask_for(
+        &'static self,
+        app: &Arc<App>,
+        caller: Caller,
+        request_id: RequestId,
+        idempotency_key: Option<String>,
+        path: String,
+        input: Value,
+    ) -> Result<Answer<Box<RawValue>>, Error> {
+        let admitted = match self.admit(app, caller) {
+            Ok(admitted) => admitted,
+            Err(turned_away) => {
+                let result: Result<Answer<Value>, Error> = Err(turned_away.error.clone());
+                request_log::Record::without_input(self, &turned_away.caller, request_id, &path).end(app, &result);
+                return Err(turned_away.error);
+            }
+        };
+        self.call(Arc::clone(app), Call { admitted, request_id, idempotency_key, path, input }).await
+    }
+
+    /// Holds the call's idempotency key while it runs, and finds what an earlier request bound it to.
+    async fn find_bound(&self, context: &Context) -> Result<(Option<Running>, Option<BoundKey>), Error> {
+        let checked_again = self.effect != Effect::Read && context.caller.user().is_some();
+        if !checked_again && context.claim.is_none() {
+            return Ok((None, None));
+        }
+        let mut connection = context.app.store.read().await?;
+        if checked_again {
+            self.check_now(&mut connection, &context.caller).await?;
+        }
+        let Some(claim) = &context.claim else { return Ok((None, None)) };
+        let tenant = context.caller.tenant;
+        let running = context.app.running_keys.begin(tenant, &claim.key)?;
+        let bound = idempotency_keys::find(&mut connection, tenant, &claim.key).await?;
+        Ok((Some(running), bound))
+    }
+
+    /// Whether a person may do it still: as the database has the person now, and not as the session had when the request came.
+    async fn check_now(&self, connection: &mut Connection, caller: &Caller) -> Result<(), Error> {
+        let Some(role) = members::role_now(connection, caller).await? else { return Ok(()) };
+        self.check_rights(&caller.clone().with_role(role))
+    }
 }
 
 /// The entry of an operation that is known by its type.
@@ -347,19 +398,8 @@ pub async fn ask<O: Handle>(
     path: String,
     input: Value,
 ) -> Result<Answer<O::Output>, Error> {
-    let entry = Of::<O>::ENTRY;
-    let admitted = match entry.admit(app, caller) {
-        Ok(admitted) => admitted,
-        Err(turned_away) => {
-            let result: Result<Answer<Value>, Error> = Err(turned_away.error.clone());
-            request_log::Record::without_input(entry, &turned_away.caller, request_id, &path).end(app, &result);
-            return Err(turned_away.error);
-        }
-    };
-    let call = Call { admitted, request_id, idempotency_key, path, input };
-    let answer = entry.call(Arc::clone(app), call).await?;
-    let output = serde_json::from_str(answer.output.get()).map_err(Error::internal)?;
-    Ok(answer.map(|_| output))
+    let answer = Of::<O>::ENTRY.ask_for(app, caller, request_id, idempotency_key, path, input).await?;
+    typed(answer)
 }
 
 /// Makes a further call of a page that goes on: rows that are exported, rows that are watched. The first one was asked as any
@@ -374,8 +414,13 @@ pub async fn ask_on<O: Handle>(
     let entry = Of::<O>::ENTRY;
     entry.check_rights(&caller)?;
     let call = Call { admitted: Admitted { caller }, request_id, idempotency_key: None, path, input };
-    let answer = entry.call(Arc::clone(app), call).await?;
-    serde_json::from_str(answer.output.get()).map_err(Error::internal)
+    Ok(typed(entry.call(Arc::clone(app), call).await?)?.output)
+}
+
+/// The answer as a page needs it.
+fn typed<T: serde::de::DeserializeOwned>(answer: Answer<Box<RawValue>>) -> Result<Answer<T>, Error> {
+    let output = serde_json::from_str(answer.output.get()).map_err(Error::internal)?;
+    Ok(answer.map(|_| output))
 }
 
 /// Shows an output to an agent.
@@ -398,39 +443,21 @@ async fn run<O: Handle>(app: Arc<App>, call: Call) -> Result<Answer<Box<RawValue
     if call.admitted.caller.through == InitiatedBy::Mcp {
         operation.refuse_agents(call.idempotency_key.is_some())?;
     }
-    if O::EFFECT != Effect::Read && call.admitted.caller.user().is_some() {
-        let mut connection = app.store.read().await?;
-        check_now::<O>(&mut connection, &call.admitted.caller).await?;
-    }
-    let keyed = call.idempotency_key.zip(O::REPEAT);
-    let mut context = Context { app, caller: call.admitted.caller, request_id: call.request_id, claim: None };
-    let answer = match keyed {
-        None => operation.handle(&context).await?,
-        Some((key, repeat)) => {
-            let claim = Claim { fingerprint: fingerprint(&operation)?, operation: O::NAME, key };
-            let tenant = context.caller.tenant;
-            let _running = context.app.running_keys.begin(tenant, &claim.key)?;
-            let bound = {
-                let mut connection = context.app.store.read().await?;
-                crate::store::idempotency_keys::find(&mut connection, tenant, &claim.key).await?
-            };
-            match bound {
-                Some(bound) => replay(&context, &claim, bound, repeat).await?,
-                None => {
-                    context.claim = Some(claim);
-                    operation.handle(&context).await?
-                }
-            }
-        }
+    let keyed = call.idempotency_key.filter(|_| O::REPEAT.is_some());
+    let claim = keyed.map(|key| Claim::new(key, &operation)).transpose()?;
+    let context = Context { app, caller: call.admitted.caller, request_id: call.request_id, claim };
+    let (_running, bound) = Of::<O>::ENTRY.find_bound(&context).await?;
+    let answer = match (bound, &context.claim, O::REPEAT) {
+        (Some(bound), Some(claim), Some(repeat)) => replay(&context, claim, bound, repeat).await?,
+        _ => operation.handle(&context).await?,
     };
     let output = serde_json::value::to_raw_value(&answer.output).map_err(Error::internal)?;
     Ok(answer.map(|_| output))
 }
 
-/// Whether a person may do it still: as the database has the person now, and not as the session had when the request came.
+/// Whether a person may do it still, in the transaction that does it.
 pub async fn check_now<O: Handle>(connection: &mut Connection, caller: &Caller) -> Result<(), Error> {
-    let Some(role) = members::role_now(connection, caller).await? else { return Ok(()) };
-    Of::<O>::ENTRY.check_rights(&caller.clone().with_role(role))
+    Of::<O>::ENTRY.check_now(connection, caller).await
 }
 
 /// Asks a server for the operation, for an agent: what needs no server is checked here by the same rules.
@@ -468,10 +495,4 @@ fn check_same_request(claim: &Claim, bound: &BoundKey) -> Result<(), Error> {
     let message = format!("This Idempotency-Key was used for another request ({}).", bound.operation);
     Err(Error::new(ErrorCode::IdempotencyKeyReused, message)
         .hint("Repeat the first request unchanged to get its result, or use a new key for a new request."))
-}
-
-/// A digest of a request as parsed: two spellings of one request have one.
-fn fingerprint<O: Operation>(operation: &O) -> Result<String, Error> {
-    let canonical = serde_json::to_vec(operation).map_err(Error::internal)?;
-    Ok(hex::encode(Sha256::digest(canonical)))
 }

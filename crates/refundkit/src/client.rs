@@ -42,7 +42,7 @@ use reqwest::{
     header::{AUTHORIZATION, HeaderValue},
 };
 use secrecy::{ExposeSecret as _, SecretString};
-
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::{Effect, Error, ErrorCode, Operation};
@@ -61,7 +61,7 @@ pub use resources::{ApiKeys, Logs, Policies, Processors, Refunds, Transactions};
 pub use retry::RETRY_AFTER_MAX;
 
 use answer::Failure;
-use request::Prepared;
+use request::{Asked, Prepared};
 use retry::Retries;
 
 /// The longest idempotency key, in characters.
@@ -155,37 +155,41 @@ impl RefundKit {
     ///
     /// `validation_error` without a status, and nothing sent, when the idempotency key is not 1 to 255 visible characters.
     pub async fn send_with<O: Operation>(&self, operation: &O, options: Options) -> Result<Response<O::Output>, Error> {
-        let timeout = options.timeout;
-        let idempotency_key = idempotency_key::<O>(options)?;
-        let prepared = Prepared::new(operation, &self.0.base_url)?.within(timeout);
-        let span = tracing::debug_span!("refundkit", operation = O::NAME);
-        self.tries::<O>(&prepared, idempotency_key).instrument(span).await
+        let asked = Asked::of(operation);
+        let (answer, idempotency_key) = self.ask(asked, options).await?;
+        answer.decode(O::NAME, &self.0.base_url).map_err(|failure| failure.conclude(true, idempotency_key.as_deref()))
     }
 
-    async fn tries<O: Operation>(
+    /// Answers with what came back, and the idempotency key under which it was asked.
+    async fn ask(&self, asked: Asked, options: Options) -> Result<(Response<Value>, Option<String>), Error> {
+        let idempotency_key = idempotency_key(&asked, options.idempotency_key)?;
+        let retries = Retries::new(if asked.may_repeat() { self.0.max_retries } else { 0 });
+        let span = tracing::debug_span!("refundkit", operation = asked.name);
+        let prepared = Prepared::new(asked, &self.0.base_url)?.within(options.timeout);
+        let answer = self.tries(&prepared, idempotency_key.as_deref(), retries).instrument(span).await?;
+        Ok((answer, idempotency_key))
+    }
+
+    async fn tries(
         &self,
         prepared: &Prepared,
-        idempotency_key: Option<String>,
-    ) -> Result<Response<O::Output>, Error> {
-        let mut retries = Retries::new(if may_repeat::<O>() { self.0.max_retries } else { 0 });
+        idempotency_key: Option<&str>,
+        mut retries: Retries,
+    ) -> Result<Response<Value>, Error> {
         loop {
-            let failure = match self.attempt::<O>(prepared, idempotency_key.as_deref()).await {
+            let failure = match self.attempt(prepared, idempotency_key).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
             let Some(wait) = retries.wait_after(&failure) else {
-                return Err(retries.conclude(failure, idempotency_key.as_deref()));
+                return Err(retries.conclude(failure, idempotency_key));
             };
             tracing::debug!(code = %failure.error.code, wait_ms = wait.as_millis(), "sending again");
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn attempt<O: Operation>(
-        &self,
-        prepared: &Prepared,
-        idempotency_key: Option<&str>,
-    ) -> Result<Response<O::Output>, Failure> {
+    async fn attempt(&self, prepared: &Prepared, idempotency_key: Option<&str>) -> Result<Response<Value>, Failure> {
         let mut request = prepared
             .request(&self.0.http)
             .header(AUTHORIZATION, bearer(&self.0.api_key).map_err(Failure::before_sending)?)
@@ -195,7 +199,7 @@ impl RefundKit {
         }
         let unanswered = |error| Failure::unanswered(&error, &self.0.base_url);
         let response = request.send().await.map_err(unanswered)?;
-        answer::read(response, &self.0.base_url).await?.decode::<O>(&self.0.base_url)
+        answer::read(response, &self.0.base_url).await?.open(&self.0.base_url)
     }
 }
 
@@ -228,20 +232,9 @@ pub async fn check_ready(base_url: &str, timeout: Duration) -> Result<(), Error>
     }
 }
 
-/// Whether an operation may be sent again although an attempt may have been carried out.
-///
-/// Of what is idempotent by nature only the cancel is: a repeated revoke or disconnect would answer for its own success with
-/// `not_found`, and the caller would read that as a failure.
-fn may_repeat<O: Operation>() -> bool {
-    match O::EFFECT {
-        Effect::Read => O::METHOD == crate::Method::Get,
-        Effect::WriteOnce => true,
-        Effect::WriteIdempotent => O::NAME == crate::operations::CancelRefund::NAME,
-    }
-}
-
-fn idempotency_key<O: Operation>(options: Options) -> Result<Option<String>, Error> {
-    match options.idempotency_key {
+/// The key under which this call is made, when it is made under one.
+fn idempotency_key(asked: &Asked, given: Option<String>) -> Result<Option<String>, Error> {
+    match given {
         Some(key) => {
             let length_allowed = (1..=IDEMPOTENCY_KEY_CHARACTERS_MAX).contains(&key.len());
             if length_allowed && key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -257,7 +250,7 @@ fn idempotency_key<O: Operation>(options: Options) -> Result<Option<String>, Err
                 )
             })
         }
-        None if O::EFFECT == Effect::WriteOnce => Ok(Some(retry::new_idempotency_key())),
+        None if asked.effect == Effect::WriteOnce => Ok(Some(retry::new_idempotency_key())),
         None => Ok(None),
     }
 }

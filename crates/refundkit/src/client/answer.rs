@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{ANSWER_BYTES_MAX, Response, request::host};
-use crate::{Error, ErrorBody, ErrorCode, Operation};
+use crate::{Error, ErrorBody, ErrorCode};
 
 /// Why an attempt did not succeed, and what that means for another one.
 pub(super) struct Failure {
@@ -47,6 +47,22 @@ impl Failure {
         };
         let error = Error { retryable: true, hint: hint.map(str::to_owned), ..Error::new(code, message) };
         Self { in_doubt: hint.is_none(), error, retry_after: None }
+    }
+
+    /// The error to give the caller. After an attempt whose outcome nobody knows, it says under which key to ask again.
+    pub(super) fn conclude(self, in_doubt: bool, idempotency_key: Option<&str>) -> Error {
+        let mut error = self.error;
+        let open = error.retryable || error.code == ErrorCode::NetworkError;
+        if let Some(key) = idempotency_key
+            && in_doubt
+            && open
+        {
+            error.outcome_unknown = true;
+            error.hint =
+                Some(format!("It may have been done. Repeat it with the idempotency key {key}: then it is done once."));
+            error.idempotency_key = Some(key.to_owned());
+        }
+        error
     }
 }
 
@@ -92,22 +108,22 @@ pub(super) async fn read(mut response: reqwest::Response, base_url: &Url) -> Res
 
 impl Answer {
     /// Takes the output out of the envelope, or the error.
-    pub(super) fn decode<O: Operation>(self, base_url: &Url) -> Result<Response<O::Output>, Failure> {
+    pub(super) fn open(self, base_url: &Url) -> Result<Response<Value>, Failure> {
         match self.envelope() {
-            Some(Envelope::Output(value)) => match output(value) {
-                Ok(output) => Ok(Response {
-                    output,
-                    status_code: self.status_code,
-                    request_id: self.request_id,
-                    replayed: self.replayed,
-                }),
-                Err(reason) => Err(self.failure(not_understood(O::NAME, base_url, &reason))),
-            },
+            Some(Envelope::Output(output)) => Ok(Response {
+                output,
+                status_code: self.status_code,
+                request_id: self.request_id,
+                replayed: self.replayed,
+            }),
             Some(Envelope::Error(body)) => {
                 let error = Error::from_body(self.status_code, *body);
                 Err(Failure { error, retry_after: self.retry_after, in_doubt: false })
             }
-            None => Err(self.failure(foreign(base_url, self.status_code))),
+            None => {
+                let error = Error { request_id: self.request_id, ..foreign(base_url, self.status_code) };
+                Err(Failure { error, retry_after: self.retry_after, in_doubt: true })
+            }
         }
     }
 
@@ -123,21 +139,26 @@ impl Answer {
             None => Envelope::Output(data),
         })
     }
+}
 
-    /// A failure of which the answer itself is the trouble.
-    fn failure(&self, error: Error) -> Failure {
-        let error = Error { status_code: Some(self.status_code), request_id: self.request_id.clone(), ..error };
-        Failure { error, retry_after: self.retry_after, in_doubt: true }
+impl Response<Value> {
+    /// Reads the output as what the operation answers.
+    pub(super) fn decode<T: DeserializeOwned>(self, operation: &str, base_url: &Url) -> Result<Response<T>, Failure> {
+        let Self { output, status_code, request_id, replayed } = self;
+        match serde_json::from_value(output) {
+            Ok(output) => Ok(Response { output, status_code, request_id, replayed }),
+            Err(reason) => {
+                let error = not_understood(operation, base_url, &reason.to_string());
+                let error = Error { status_code: Some(status_code), request_id, ..error };
+                Err(Failure { error, retry_after: None, in_doubt: true })
+            }
+        }
     }
 }
 
 enum Envelope {
     Output(Value),
     Error(Box<ErrorBody>),
-}
-
-fn output<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// Reads the error of the envelope. A code that is newer than this client becomes what its status means.
@@ -193,7 +214,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::{client::retry::Retries, operations::GetRefund, vectors};
+    use crate::{Refund, client::retry::Retries, vectors};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -218,7 +239,11 @@ mod tests {
                 retry_after: vector.retry_after.map(|seconds| Duration::from_secs(seconds.parse().unwrap())),
                 body: vector.body.clone().into_bytes(),
             };
-            let failure = answer.decode::<GetRefund>(&base_url).err().unwrap();
+            let failure = answer
+                .open(&base_url)
+                .and_then(|answer| answer.decode::<Refund>("get_refund", &base_url))
+                .err()
+                .unwrap();
             let error = &failure.error;
             assert_eq!(
                 (error.code, error.retryable, error.status_code, failure.in_doubt),

@@ -8,7 +8,7 @@ use reqwest::{
 };
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorCode, Operation};
+use crate::{Effect, Error, ErrorCode, Method, Operation, operations::CancelRefund};
 
 /// A request as it is sent, however often.
 pub(super) struct Prepared {
@@ -18,32 +18,60 @@ pub(super) struct Prepared {
     timeout: Option<Duration>,
 }
 
+/// An operation as it is asked for, its type forgotten: what sends it is compiled once, and not once for each operation.
+pub(super) struct Asked {
+    pub(super) name: &'static str,
+    pub(super) effect: Effect,
+    method: Method,
+    path: &'static str,
+    fields: serde_json::Result<Value>,
+}
+
+impl Asked {
+    pub(super) fn of<O: Operation>(operation: &O) -> Self {
+        let fields = serde_json::to_value(operation);
+        Self { name: O::NAME, effect: O::EFFECT, method: O::METHOD, path: O::PATH, fields }
+    }
+
+    /// Whether it may be sent again although an attempt may have been carried out.
+    ///
+    /// Of what is idempotent by nature only the cancel is: a repeated revoke or disconnect would answer for its own success with
+    /// `not_found`, and the caller would read that as a failure.
+    pub(super) fn may_repeat(&self) -> bool {
+        match self.effect {
+            Effect::Read => self.method == Method::Get,
+            Effect::WriteOnce => true,
+            Effect::WriteIdempotent => self.name == CancelRefund::NAME,
+        }
+    }
+}
+
 impl Prepared {
     /// Fills the path from the operation's fields and puts the others into the query or the body, as its method says.
-    pub(super) fn new<O: Operation>(operation: &O, base_url: &Url) -> Result<Self, Error> {
+    pub(super) fn new(asked: Asked, base_url: &Url) -> Result<Self, Error> {
         let unusable =
-            |what: &str| Error::new(ErrorCode::ValidationError, format!("{} cannot be sent: {what}.", O::NAME));
-        let mut fields = match serde_json::to_value(operation) {
+            |what: &str| Error::new(ErrorCode::ValidationError, format!("{} cannot be sent: {what}.", asked.name));
+        let mut fields = match asked.fields {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return Err(unusable("it is not a struct with named fields")),
             Err(error) => return Err(unusable(&error.to_string())),
         };
         let mut url = base_url.clone();
-        fill_path(&mut url, O::PATH, &mut fields).map_err(|field| Error {
+        fill_path(&mut url, asked.path, &mut fields).map_err(|field| Error {
             field: Some(field.to_owned()),
             ..unusable(&format!("`{field}` is not usable in a path"))
         })?;
-        let body = if O::METHOD.has_body() {
+        let body = if asked.method.has_body() {
             Some(serde_json::to_vec(&fields).map_err(|error| unusable(&error.to_string()))?)
         } else {
             fill_query(&mut url, &fields);
             None
         };
-        let method = match O::METHOD {
-            crate::Method::Get => reqwest::Method::GET,
-            crate::Method::Post => reqwest::Method::POST,
-            crate::Method::Put => reqwest::Method::PUT,
-            crate::Method::Delete => reqwest::Method::DELETE,
+        let method = match asked.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
         };
         Ok(Self { method, url, body, timeout: None })
     }
@@ -117,7 +145,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::{Effect, Method, Scope, operations::ListRefunds};
+    use crate::{Scope, operations::ListRefunds};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct ReadThing {
@@ -138,7 +166,8 @@ mod tests {
 
     fn url_of(id: &str, note: Option<&str>) -> Result<String, Error> {
         let operation = ReadThing { id: id.to_owned(), note: note.map(str::to_owned), count: 3 };
-        Prepared::new(&operation, &Url::parse("https://host/below/").unwrap()).map(|prepared| prepared.url.to_string())
+        Prepared::new(Asked::of(&operation), &Url::parse("https://host/below/").unwrap())
+            .map(|prepared| prepared.url.to_string())
     }
 
     #[test]
@@ -159,7 +188,8 @@ mod tests {
 
     #[test]
     fn nothing_to_ask_is_no_query() {
-        let prepared = Prepared::new(&ListRefunds::default(), &Url::parse("http://127.0.0.1:8080").unwrap()).unwrap();
+        let prepared =
+            Prepared::new(Asked::of(&ListRefunds::default()), &Url::parse("http://127.0.0.1:8080").unwrap()).unwrap();
         assert_eq!(prepared.url.as_str(), "http://127.0.0.1:8080/v1/refunds");
         assert!(prepared.body.is_none());
     }

@@ -39,20 +39,9 @@ impl Retries {
         Some(if asked.is_zero() { pause } else { asked + pause / 4 })
     }
 
-    /// The error to give the caller. After an attempt whose outcome nobody knows, it says under which key to ask again.
+    /// The error to give the caller, in doubt after any attempt whose outcome nobody knows.
     pub(super) fn conclude(&self, failure: Failure, idempotency_key: Option<&str>) -> Error {
-        let mut error = failure.error;
-        let open = error.retryable || error.code == ErrorCode::NetworkError;
-        if let Some(key) = idempotency_key
-            && self.in_doubt
-            && open
-        {
-            error.outcome_unknown = true;
-            error.hint =
-                Some(format!("It may have been done. Repeat it with the idempotency key {key}: then it is done once."));
-            error.idempotency_key = Some(key.to_owned());
-        }
-        error
+        failure.conclude(self.in_doubt, idempotency_key)
     }
 }
 

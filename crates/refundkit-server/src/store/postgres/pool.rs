@@ -67,23 +67,18 @@ impl Database {
         E: From<StoreError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        let mut connection = Connection::Postgres(Session::to_write(self.session().await?));
+        let mut connection = self.begin().await?;
         // As on SQLite: a unit that panics leaves nothing behind, and its caller does not know the outcome.
         let result = AssertUnwindSafe(unit(&mut connection)).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!("a unit of work panicked");
             Err(StoreError::Closed.into())
         });
-        let Connection::Postgres(mut session) = connection else { return Err(StoreError::Closed.into()) };
-        match result {
-            Ok(value) => {
-                session.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                session.roll_back().await;
-                Err(error)
-            }
-        }
+        end(connection, result.is_ok()).await?;
+        result
+    }
+
+    async fn begin(&self) -> Result<Connection, StoreError> {
+        Ok(Connection::Postgres(Session::to_write(self.session().await?)))
     }
 
     /// A session to read with.
@@ -94,6 +89,16 @@ impl Database {
     pub(in crate::store) fn close(&self) {
         self.pool.close();
     }
+}
+
+/// Ends a unit's transaction: what is kept is durable then.
+async fn end(connection: Connection, keep: bool) -> Result<(), StoreError> {
+    let Connection::Postgres(mut session) = connection else { return Err(StoreError::Closed) };
+    if keep {
+        return session.commit().await;
+    }
+    session.roll_back().await;
+    Ok(())
 }
 
 /// TLS, for servers whose address asks for it (`sslmode=require`): the certificate must be signed by a public authority or by one that
