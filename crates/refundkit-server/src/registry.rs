@@ -358,7 +358,7 @@ impl Entry {
         self.call(Arc::clone(app), Call { admitted, request_id, idempotency_key, path, input }).await
     }
 
-    /// Holds the call's idempotency key while it runs, and finds what an earlier request bound it to.
+    /// Checks a person's rights as they are now, holds the call's idempotency key, and finds what an earlier request bound it to.
     async fn find_bound(&self, context: &Context) -> Result<(Option<Running>, Option<BoundKey>), Error> {
         let checked_again = self.effect != Effect::Read && context.caller.user().is_some();
         if !checked_again && context.claim.is_none() {
