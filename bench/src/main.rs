@@ -48,7 +48,7 @@ fn options() -> anyhow::Result<Options> {
             "--data" => places.data = value.into(),
             "--seconds" => seconds = value.parse()?,
             "--rounds" => rounds = value.parse::<usize>()?.max(1),
-            "--clients" => clients = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--clients" => clients = numbers(&value).context("--clients takes numbers above 0, with commas between")?,
             _ => {
                 anyhow::bail!(
                     "unknown option {name}; known: --refundkit, --tools, --data, --seconds, --rounds, --clients"
@@ -57,6 +57,10 @@ fn options() -> anyhow::Result<Options> {
         }
     }
     Ok(Options { places, seconds, rounds, clients })
+}
+
+fn numbers(text: &str) -> Option<Vec<usize>> {
+    text.split(',').map(|word| word.parse().ok().filter(|number| *number > 0)).collect()
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
