@@ -79,7 +79,15 @@ impl Runs {
         let load = load::run(plan, next).await.with_context(|| subject.name)?;
         let cpu = subject.process.cpu()? - cpu_before;
         let requests = load.requests_in_all;
-        self.cpu_us.push(cpu.as_secs_f64() * 1e6 / requests as f64);
+        let cpu_us = cpu.as_secs_f64() * 1e6 / requests as f64;
+        // Every run, as it was: a median tells nothing of how far they lie apart.
+        eprintln!(
+            "{:>9}, {} clients: {:.0} per second, {cpu_us:.0} µs each",
+            subject.name,
+            plan.clients,
+            load.per_second()
+        );
+        self.cpu_us.push(cpu_us);
         self.loads.push(load);
         Ok(requests)
     }
