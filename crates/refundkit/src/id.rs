@@ -7,6 +7,9 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LENGTH: usize = 26;
+const DIGITS_AT_ONCE: usize = 12;
+/// The bits that these digits stand for.
+const BITS_AT_ONCE: u128 = (1 << (5 * DIGITS_AT_ONCE)) - 1;
 
 /// The prefix, which ends with the underscore, and the bits.
 fn encode<const LENGTH: usize>(prefix: &str, bits: u128) -> [u8; LENGTH] {
@@ -14,9 +17,14 @@ fn encode<const LENGTH: usize>(prefix: &str, bits: u128) -> [u8; LENGTH] {
     let (before, digits) = text.split_at_mut(prefix.len());
     before.copy_from_slice(prefix.as_bytes());
     let mut rest = bits;
-    for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET[usize::try_from(rest & 31).unwrap_or_default()];
-        rest >>= 5;
+    // As many digits at a time as a register holds: ids are written often.
+    for part in digits.rchunks_mut(DIGITS_AT_ONCE) {
+        let mut bits = u64::try_from(rest & BITS_AT_ONCE).unwrap_or_default();
+        for digit in part.iter_mut().rev() {
+            *digit = ALPHABET[usize::try_from(bits & 31).unwrap_or_default()];
+            bits >>= 5;
+        }
+        rest >>= BITS_AT_ONCE.count_ones();
     }
     text
 }

@@ -170,8 +170,8 @@ fn redacted(input: &Value) -> Option<String> {
 }
 
 fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["secret", "password", "token", "apikey", "api_key"].iter().any(|word| name.contains(word))
+    let has = |word: &str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    ["secret", "password", "token", "apikey", "api_key"].into_iter().any(has)
 }
 
 fn has_secret_field(value: &Value) -> bool {

@@ -10,7 +10,7 @@ mod readers;
 pub(super) mod tables;
 mod writer;
 
-use std::{cell::RefCell, collections::HashMap, path::Path, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, path::Path, sync::Arc};
 
 use rusqlite::{
     CachedStatement, OpenFlags, ToSql,
@@ -70,7 +70,7 @@ pub struct Handle {
     sqlite: rusqlite::Connection,
     kind: Kind,
     /// By where the text is: nearly every statement is a constant.
-    known: RefCell<HashMap<(usize, usize), Arc<Known>>>,
+    known: RefCell<BTreeMap<(usize, usize), Arc<Known>>>,
 }
 
 /// What is found out of a statement once: asking SQLite for the names of columns, row after row, costs more than the values do.

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0004_replaced_secrets.sql"),
     include_str!("../../../migrations/postgres/0005_askers.sql"),
     include_str!("../../../migrations/postgres/0006_logs.sql"),
+    include_str!("../../../migrations/postgres/0007_rows.sql"),
 ];
 
 /// Whoever holds this lock may change tables. The number is ours: "refundki" in ASCII.

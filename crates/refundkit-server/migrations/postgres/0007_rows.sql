@@ -1,0 +1,1 @@
+-- For SQLite only: PostgreSQL keeps rows as they come. The file is here so that migrations have the same numbers in both.
