@@ -86,7 +86,7 @@ struct Shared {
     model: Mutex<Model>,
     state_file: Option<PathBuf>,
     /// The revision the file holds. Held while writing, so that concurrent requests share one write.
-    saved_revision: tokio::sync::Mutex<Option<u64>>,
+    saved_revision: Arc<tokio::sync::Mutex<Option<u64>>>,
 }
 
 impl Sandbox {
@@ -104,7 +104,7 @@ impl Sandbox {
             shared: Arc::new(Shared {
                 model: Mutex::new(model),
                 state_file: options.state_file,
-                saved_revision: tokio::sync::Mutex::new(None),
+                saved_revision: Arc::default(),
             }),
         })
     }
@@ -147,7 +147,7 @@ impl Sandbox {
     pub(crate) async fn save(&self) -> Result<(), SandboxError> {
         let Some(path) = &self.shared.state_file else { return Ok(()) };
         let wanted = self.lock().revision();
-        let mut saved_revision = self.shared.saved_revision.lock().await;
+        let mut saved_revision = Arc::clone(&self.shared.saved_revision).lock_owned().await;
         if saved_revision.is_some_and(|saved| saved >= wanted) {
             return Ok(());
         }
@@ -155,12 +155,15 @@ impl Sandbox {
             let model = self.lock();
             (model.revision(), state_file::encode(&model))
         };
-        let (file, write) = (path.clone(), bytes);
-        let written = tokio::task::spawn_blocking(move || write.and_then(|bytes| state_file::save(&file, &bytes)));
+        let file = path.clone();
+        // Whoever waits here may go away. The write goes on, and holds the lock until it is over: two at once would spoil the file.
+        let written = tokio::task::spawn_blocking(move || {
+            state_file::save(&file, &bytes?)?;
+            *saved_revision = Some(revision);
+            Ok(())
+        });
         let written = written.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
-        written.map_err(|source| SandboxError::Save { path: path.clone(), source })?;
-        *saved_revision = Some(revision);
-        Ok(())
+        written.map_err(|source| SandboxError::Save { path: path.clone(), source })
     }
 
     /// No work on the model can leave it half done for others to see, so a poisoned lock is still good.

@@ -127,6 +127,34 @@ async fn a_restart_finds_refunds_keys_and_timers_again() {
     }
 }
 
+/// A request is given up while the file is being written, as at the end of a process or when its caller hangs up.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_any_more_does_not_meet_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, beside) = (folder.path().join("stripe.json"), folder.path().join("stripe.json.new"));
+    let sandbox = Sandbox::open(options(Some(&file))).unwrap();
+    let refund = refundkit_sandbox::Request::new(
+        refundkit_sandbox::Method::Post,
+        "/v1/refunds",
+        format!("charge={CHARGE}&amount=1"),
+    );
+    let refund = refund.with_api_key(DEV_SECRET_KEY);
+
+    // A pipe where the file is to be written: that write waits for a reader.
+    assert!(std::process::Command::new("mkfifo").arg(&beside).status().unwrap().success());
+    assert!(tokio::time::timeout(Duration::from_millis(200), sandbox.apply(&refund)).await.is_err());
+    let pipe = folder.path().join("pipe");
+    std::fs::rename(&beside, &pipe).unwrap();
+    let mut next = std::pin::pin!(sandbox.apply(&refund));
+    let waits = tokio::time::timeout(Duration::from_millis(200), &mut next).await.is_err();
+    tokio::task::spawn_blocking(move || std::fs::read(pipe)).await.unwrap().unwrap();
+    assert!(waits, "two writes were under way at once");
+    assert_eq!(next.await.unwrap().status, 200);
+    let reopened = Sandbox::open(options(Some(&file))).unwrap().snapshot().ledger();
+    assert_eq!(reopened, sandbox.snapshot().ledger());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_state_file_is_for_its_owner_only() {

@@ -125,7 +125,7 @@ async fn the_second_start_finds_data_and_keys_and_makes_no_new_refund() {
     let made = http().post(format!("{}/v1/refunds", first.url)).bearer_auth(&key).json(&body).send().await.unwrap();
     assert_eq!(made.status(), 201);
     first.program.signal("INT");
-    assert_eq!(first.program.ended().code(), Some(0));
+    assert_eq!(first.program.ended().code(), Some(0), "{}", first.program.stderr.to_its_end());
 
     // Other ports, as after a reboot: the saved connection goes to the sandbox of this start.
     let second = Dev::start(folder.path());
