@@ -11,22 +11,45 @@ const DIGITS_AT_ONCE: usize = 12;
 /// The bits that these digits stand for.
 const BITS_AT_ONCE: u128 = (1 << (5 * DIGITS_AT_ONCE)) - 1;
 
-/// The prefix, which ends with the underscore, and the bits.
-fn encode<const LENGTH: usize>(prefix: &str, bits: u128) -> [u8; LENGTH] {
-    let mut text = [0; LENGTH];
-    let (before, digits) = text.split_at_mut(prefix.len());
-    before.copy_from_slice(prefix.as_bytes());
-    let mut rest = bits;
-    // As many digits at a time as a register holds: ids are written often.
-    for part in digits.rchunks_mut(DIGITS_AT_ONCE) {
-        let mut bits = u64::try_from(rest & BITS_AT_ONCE).unwrap_or_default();
-        for digit in part.iter_mut().rev() {
-            *digit = ALPHABET[usize::try_from(bits & 31).unwrap_or_default()];
-            bits >>= 5;
+/// The longest id: `conn_` and the digits.
+const TEXT_LENGTH_MAX: usize = 5 + ENCODED_LENGTH;
+
+/// An id as text, in place: ids are written often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdText {
+    bytes: [u8; TEXT_LENGTH_MAX],
+    length: u8,
+}
+
+impl IdText {
+    /// The prefix, which ends with the underscore, and the bits.
+    fn new(prefix: &str, bits: u128) -> Self {
+        let mut bytes = [0; TEXT_LENGTH_MAX];
+        let length = prefix.len() + ENCODED_LENGTH;
+        let (before, digits) = bytes[..length].split_at_mut(prefix.len());
+        before.copy_from_slice(prefix.as_bytes());
+        let mut rest = bits;
+        // As many digits at a time as a register holds.
+        for part in digits.rchunks_mut(DIGITS_AT_ONCE) {
+            let mut bits = u64::try_from(rest & BITS_AT_ONCE).unwrap_or_default();
+            for digit in part.iter_mut().rev() {
+                *digit = ALPHABET[usize::try_from(bits & 31).unwrap_or_default()];
+                bits >>= 5;
+            }
+            rest >>= BITS_AT_ONCE.count_ones();
         }
-        rest >>= BITS_AT_ONCE.count_ones();
+        Self { bytes, length: u8::try_from(length).unwrap_or_default() }
     }
-    text
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
 }
 
 /// What each byte stands for; [`NO_DIGIT`] for those that stand for nothing.
@@ -72,13 +95,14 @@ macro_rules! ids {
 
             /// Makes the id from the 128 bits of a UUID (version 7, so that ids sort by creation).
             pub const fn from_bits(bits: u128) -> Self { Self(bits) }
+
+            /// The id as text, without an allocation.
+            pub fn text(self) -> IdText { IdText::new(concat!($prefix, "_"), self.0) }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                const PREFIX: &str = concat!($prefix, "_");
-                let text: [u8; PREFIX.len() + ENCODED_LENGTH] = encode(PREFIX, self.0);
-                f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+                f.write_str(self.text().as_str())
             }
         }
 
@@ -96,7 +120,7 @@ macro_rules! ids {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(self.text().as_str())
             }
         }
 
@@ -149,6 +173,7 @@ mod tests {
             let id = RefundId::from_bits(bits);
             assert_eq!(id.to_string().len(), 30);
             assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!((id.text().as_str(), id.text().as_bytes()), (&*id.to_string(), id.to_string().as_bytes()));
         }
     }
 

@@ -38,7 +38,7 @@ pub use api_key::{ApiKey, CreatedApiKey, Environment, Identity};
 pub use client::{Options, RefundKit, Response};
 pub use error::{Error, ErrorBody, ErrorCode, ProcessorErrorDetail};
 pub use event::{RefundEvent, RefundEventType};
-pub use id::{ConnectionId, EventId, InvitationId, KeyId, OrganizationId, RefundId, RequestId, UserId};
+pub use id::{ConnectionId, EventId, IdText, InvitationId, KeyId, OrganizationId, RefundId, RequestId, UserId};
 pub use log::LogEntry;
 pub use metadata::{Metadata, MetadataValue};
 pub use money::{Amount, Currency};

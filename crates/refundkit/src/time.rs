@@ -53,10 +53,38 @@ impl Timestamp {
     }
 }
 
+/// The length of a time on the wire.
+const TEXT_LENGTH: usize = 24;
+
+/// Writes a number into these places, with zeros before it.
+fn write_digits(places: &mut [u8], number: impl Into<i64>) {
+    let mut rest = number.into();
+    for digit in places.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+}
+
+impl Timestamp {
+    /// The instant as text, in place: every answer has several. The calendar is jiff's.
+    fn text(self) -> [u8; TEXT_LENGTH] {
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        let at = jiff::tz::Offset::UTC.to_datetime(instant);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        write_digits(&mut text[..4], at.year());
+        write_digits(&mut text[5..7], at.month());
+        write_digits(&mut text[8..10], at.day());
+        write_digits(&mut text[11..13], at.hour());
+        write_digits(&mut text[14..16], at.minute());
+        write_digits(&mut text[17..19], at.second());
+        write_digits(&mut text[20..23], at.millisecond());
+        text
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{instant:.3}")
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -77,7 +105,7 @@ impl FromStr for Timestamp {
 
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -114,6 +142,15 @@ mod tests {
     fn every_instant_can_be_shown() {
         assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T21:59:59.999Z");
         assert_eq!(Timestamp::from_seconds(i64::MAX).to_string().len(), 24);
+    }
+
+    #[test]
+    fn the_text_is_the_calendars() {
+        // Steps that meet every hour, day of a month, leap year and century.
+        for millis in (0..=MILLIS_MAX).step_by(86_400_000 * 97 + 3_723_457) {
+            let instant = jiff::Timestamp::from_millisecond(millis).unwrap();
+            assert_eq!(Timestamp::from_millis(millis).to_string(), format!("{instant:.3}"));
+        }
     }
 
     #[test]

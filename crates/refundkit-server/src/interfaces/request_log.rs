@@ -161,8 +161,8 @@ fn redacted(input: &Value) -> Option<String> {
     if input.as_object().is_none_or(serde_json::Map::is_empty) {
         return None;
     }
-    let text = if has_secret_field(input) { hide_fields(input.clone()).to_string() } else { input.to_string() };
-    let text = scrub(&text);
+    let hidden = has_secret_field(input).then(|| hide_fields(input.clone()));
+    let text = scrub(&serde_json::to_string(hidden.as_ref().unwrap_or(input)).unwrap_or_default());
     Some(match text.char_indices().nth(limits::LOG_INPUT_CHARACTERS_MAX) {
         Some((end, _)) => text[..end].to_owned(),
         None => text,

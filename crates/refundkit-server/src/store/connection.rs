@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use refundkit::Timestamp;
+use refundkit::{IdText, Timestamp};
 
 use super::{StoreError, postgres::Session, row::Row, sqlite::Handle};
 
@@ -121,6 +121,7 @@ pub(super) enum Param<'a> {
     Null,
     Integer(i64),
     Text(Cow<'a, str>),
+    Id(IdText),
     Bytes(Cow<'a, [u8]>),
 }
 
@@ -131,6 +132,7 @@ impl Param<'_> {
             Self::Null => Param::Null,
             Self::Integer(number) => Param::Integer(number),
             Self::Text(text) => Param::Text(Cow::Owned(text.into_owned())),
+            Self::Id(id) => Param::Id(id),
             Self::Bytes(bytes) => Param::Bytes(Cow::Owned(bytes.into_owned())),
         }
     }
@@ -187,7 +189,7 @@ impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
 macro_rules! ids_as_text {
     ($($id:ident)+) => { $(
         impl From<refundkit::$id> for Param<'_> {
-            fn from(id: refundkit::$id) -> Self { Self::Text(id.to_string().into()) }
+            fn from(id: refundkit::$id) -> Self { Self::Id(id.text()) }
         }
     )+ };
 }

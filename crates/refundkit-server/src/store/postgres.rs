@@ -201,6 +201,7 @@ impl ToSql for Param<'_> {
             Self::Integer(number) if *wanted == Type::INT4 => i32::try_from(*number)?.to_sql(wanted, out),
             Self::Integer(number) => number.to_sql(wanted, out),
             Self::Text(text) => text.as_ref().to_sql(wanted, out),
+            Self::Id(id) => id.as_str().to_sql(wanted, out),
             Self::Bytes(bytes) => bytes.as_ref().to_sql(wanted, out),
         }
     }

@@ -195,6 +195,7 @@ impl ToSql for Param<'_> {
             Self::Null => ValueRef::Null,
             Self::Integer(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Id(id) => ValueRef::Text(id.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
     }
