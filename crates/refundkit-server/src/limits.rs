@@ -97,8 +97,9 @@ pub const READERS_MAX: usize = 4;
 pub const STATEMENTS_CACHED_MAX: usize = 128;
 /// API keys, and connections, that are remembered at once; beyond that all are forgotten and read again.
 pub const REMEMBERED_MAX: usize = 4096;
-/// Memory for pages that the writer keeps, in KiB: the busy ends of its indexes stay in it.
-pub const WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// Memory for pages that the writer keeps, in KiB: the busy ends of its indexes stay in it. Not more than they need, because SQLite goes
+/// through all pages that it keeps at every commit in which some of them changed places.
+pub const WRITER_CACHE_KIB: i64 = 4 * 1024;
 /// Pages in the write-ahead log after which it is folded into the database.
 pub const CHECKPOINT_PAGES: i64 = 4000;
 
