@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     hint::Hint,
     limits,
-    store::{Connection, StoreError, Tenant, connections, connections::StoredConnection},
+    store::{Age, Connection, StoreError, Tenant, connections, connections::StoredConnection},
 };
 
 /// What a sealed key is bound to: it opens for this row only.
@@ -125,6 +125,8 @@ pub struct Connected {
     pub connection: Arc<ProcessorConnection>,
     /// The processor.
     pub processor: Arc<dyn PaymentProcessor>,
+    /// When the connection was as it is here.
+    pub age: Age,
 }
 
 /// Finds the environment's connection that may make refunds, or remembers it.
@@ -141,7 +143,7 @@ pub async fn connected(app: &App, tenant: Tenant, name: ProcessorName) -> Result
         .filter(|stored| stored.connection.status != ConnectionStatus::Disconnected)
         .ok_or_else(|| not_connected(tenant, name))?;
     let processor = open(app, tenant, &stored)?;
-    let connected = Connected { connection: Arc::new(stored.connection), processor };
+    let connected = Connected { connection: Arc::new(stored.connection), processor, age };
     app.connections.keep(age, (tenant, name), connected.clone());
     Ok(connected)
 }
@@ -155,12 +157,16 @@ fn not_connected(tenant: Tenant, name: ProcessorName) -> Error {
     .hint(Hint::Connect(name))
 }
 
-/// Refuses, in the transaction that would rest on it, when a connection was changed or taken away since it was read.
+/// Refuses, in the transaction that would rest on it, when a connection was changed or taken away since it was read, at this age.
 pub async fn check_unchanged(
     connection: &mut Connection,
     tenant: Tenant,
     read: &ProcessorConnection,
+    age: Age,
 ) -> Result<(), Error> {
+    if connection.is_unchanged_since(age) {
+        return Ok(());
+    }
     let (status, updated_at) = connections::get_status(connection, tenant, read.id).await?;
     if status == ConnectionStatus::Disconnected {
         return Err(not_connected(tenant, read.processor));

@@ -13,7 +13,7 @@ use refundkit::{
 use refundkit_core::{
     days::Tally,
     invariants,
-    lifecycle::{self, Command, Job, JobKind, NewEvent, Rejection, Subject},
+    lifecycle::{self, Command, Decision, Job, JobKind, NewEvent, Rejection, Subject},
     schedule,
 };
 
@@ -71,26 +71,26 @@ pub fn subject(refund: &StoredRefund) -> Subject {
 
 /// Loads the refund, decides what the command does to it, and records that: state, audit trail, next job, and the
 /// idempotency key that the command came under. Answers the refund as it is then.
-pub async fn apply(
+pub fn apply(
     app: &Arc<App>,
     tenant: Tenant,
     id: RefundId,
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
-) -> Result<StoredRefund, NotApplied> {
-    apply_at(app, tenant, Target::Id(id), command, actor, claim).await
+) -> impl Future<Output = Result<Box<StoredRefund>, NotApplied>> + Send {
+    apply_at(app, tenant, Target::Id(id), command, actor, claim)
 }
 
-/// The same for a refund that was loaded before: what never changes of it is not read again.
-pub async fn apply_to(
+/// The same for a refund that was loaded before: it is read again only where it has moved since.
+pub fn apply_to(
     app: &Arc<App>,
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
-) -> Result<StoredRefund, NotApplied> {
-    apply_at(app, refund.tenant, Target::Loaded(Box::new(refund)), command, actor, claim).await
+) -> impl Future<Output = Result<Box<StoredRefund>, NotApplied>> + Send {
+    apply_at(app, refund.tenant, Target::Loaded(refund), command, actor, claim)
 }
 
 /// The refund that a command is about.
@@ -115,7 +115,7 @@ async fn apply_at(
     command: Command,
     actor: Actor,
     claim: Option<Claim>,
-) -> Result<StoredRefund, NotApplied> {
+) -> Result<Box<StoredRefund>, NotApplied> {
     let shared = Arc::clone(app);
     let unit = async move |connection: &mut Connection| {
         let id = target.id();
@@ -180,13 +180,13 @@ async fn apply_each(
 
 /// A command that was followed, and what is to be told once it is durable.
 struct Applied {
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     alarm: Option<String>,
     wakes: bool,
 }
 
 /// Tells people and workers what they should know.
-fn announce(app: &App, applied: Applied) -> StoredRefund {
+fn announce(app: &App, applied: Applied) -> Box<StoredRefund> {
     if let Some(message) = applied.alarm {
         metrics::alarm(Some(applied.refund.id), &message);
     }
@@ -211,11 +211,10 @@ async fn apply_within(
 ) -> Result<Applied, NotApplied> {
     let id = target.id();
     connection.lock(&Lock::Refund(id)).await?;
-    let found = match target {
-        Target::Id(id) => refunds::find(connection, tenant, id).await?,
-        Target::Loaded(refund) => refunds::reload(connection, *refund).await?,
+    let (mut refund, mut is_read) = match target {
+        Target::Id(id) => (read(connection, tenant, id).await?, true),
+        Target::Loaded(refund) => (refund, false),
     };
-    let mut refund = found.ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))?;
     if let (Command::Observed(copy), Some(began_at)) = (&command, read_began_at)
         && refund.updated_at > began_at
         && copy.status.status() != refund.state.status()
@@ -225,33 +224,21 @@ async fn apply_within(
         return Ok(Applied { refund, alarm: None, wakes: true });
     }
     let now = app.env.now();
-    let (refused, only_asks) = (refusal(&command), matches!(command, Command::RequestCancel));
+    let only_asks = matches!(command, Command::RequestCancel);
     let external_created_at = made_at_processor(&command);
-    let decision = lifecycle::decide(&subject(&refund), &refund.state, command, &app.schedule, now)
-        .map_err(NotApplied::Rejected)?;
-    let before = refund.state.status();
-    let held = invariants::status_moves_as_documented(id, before, decision.state.status())
-        .and_then(|()| invariants::open_is_watched(id, decision.state.status(), decision.job.as_ref()));
-    if let Err(violation) = held {
-        metrics::violated(Some(id), &violation);
-        return Err(NotApplied::Failed(Error::internal(violation)));
-    }
-    if decision.state != refund.state {
-        ended.moved(&subject(&refund), &refund.state, &decision.state);
-        refund.state = decision.state;
-        refund.updated_at = now;
-        if refund.state.status() == RefundStatus::Failed && refund.state.external_refund_id().is_none() {
-            refund.refusal = refused;
+    let followed = loop {
+        if let Some(followed) = follow(connection, app, &mut refund, command.clone(), now, is_read, ended).await? {
+            break followed;
         }
-        refunds::update_state(connection, &refund).await?;
-    }
-    for event in decision.events {
-        record(connection, app, &refund, Some(before), event, actor.clone()).await?;
+        (refund, is_read) = (read(connection, tenant, id).await?, true);
+    };
+    for event in followed.events {
+        record(connection, app, &refund, Some(followed.before), event, actor.clone()).await?;
     }
     // Workers look again within their rest: only what is due before that is worth waking them for.
     let rest_ms = i64::try_from(app.worker_rest_max.as_millis()).unwrap_or(i64::MAX);
-    let wakes = decision.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
-    match decision.job {
+    let wakes = followed.job.is_some_and(|job| job.run_at.millis_since(now) < rest_ms);
+    match followed.job {
         Some(Job { kind: JobKind::Submit, run_at }) => jobs::put(connection, tenant, id, "submit", run_at).await?,
         Some(Job { kind: JobKind::Poll, run_at }) => {
             let look_from = schedule::look_from(run_at, now);
@@ -267,7 +254,65 @@ async fn apply_within(
     {
         idempotency_keys::insert(connection, tenant, &claim.key, &claim.bound_to(id), now).await?;
     }
-    Ok(Applied { refund, alarm: decision.alarm, wakes })
+    Ok(Applied { refund, alarm: followed.alarm, wakes })
+}
+
+async fn read(connection: &mut Connection, tenant: Tenant, id: RefundId) -> Result<Box<StoredRefund>, NotApplied> {
+    let found = refunds::find(connection, tenant, id).await?;
+    found.map(Box::new).ok_or_else(|| NotApplied::Failed(Error::not_found("refund", id)))
+}
+
+/// What a command came to, beyond where the refund stands then.
+struct Followed {
+    before: RefundStatus,
+    events: Vec<NewEvent>,
+    job: Option<Job>,
+    alarm: Option<String>,
+}
+
+/// Decides what the command does to the refund, and moves it there. A refund that was not read in this transaction is taken to
+/// stand as it did when it was loaded: what is decided rests on its state alone, so it holds where the row has that state still
+/// when the new one is written. None when the row has not, or when nothing is to be written that would show it.
+async fn follow(
+    connection: &mut Connection,
+    app: &App,
+    refund: &mut StoredRefund,
+    command: Command,
+    now: Timestamp,
+    is_read: bool,
+    ended: &mut Tally,
+) -> Result<Option<Followed>, NotApplied> {
+    let refused = refusal(&command);
+    let decided = lifecycle::decide(&subject(refund), &refund.state, command, &app.schedule, now);
+    let before = refund.state.status();
+    let held = decided.as_ref().map_or(Ok(()), |decision| {
+        let after = decision.state.status();
+        invariants::status_moves_as_documented(refund.id, before, after)
+            .and_then(|()| invariants::open_is_watched(refund.id, after, decision.job.as_ref()))
+    });
+    let changes = decided.as_ref().is_ok_and(|decision| decision.state != refund.state);
+    if !is_read && (!changes || held.is_err()) {
+        return Ok(None);
+    }
+    let Decision { state, events, job, alarm } = decided.map_err(NotApplied::Rejected)?;
+    if let Err(violation) = held {
+        metrics::violated(Some(refund.id), &violation);
+        return Err(NotApplied::Failed(Error::internal(violation)));
+    }
+    if changes {
+        let left = std::mem::replace(&mut refund.state, state);
+        refund.updated_at = now;
+        if refund.state.status() == RefundStatus::Failed && refund.state.external_refund_id().is_none() {
+            refund.refusal = refused;
+        }
+        if is_read {
+            refunds::state::update(connection, refund).await?;
+        } else if !refunds::state::replace(connection, refund, &left).await? {
+            return Ok(None);
+        }
+        ended.moved(&subject(refund), &left, &refund.state);
+    }
+    Ok(Some(Followed { before, events, job, alarm }))
 }
 
 /// When the processor made the refund, where the command brings its copy: its place in the processor's lists.

@@ -65,7 +65,7 @@ impl Handle for CreateRefund {
         }
         let processor = Arc::clone(&read.processor);
         match reserve(context, self, read, ask).await? {
-            Reserved::New(refund) => answer_create(&submit_inline(context, *refund, processor).await),
+            Reserved::New(refund) => answer_create(&*submit_inline(context, refund, processor).await),
             Reserved::Before(claim, bound) => registry::replay(context, &claim, bound, repeat_create).await,
         }
     }
@@ -94,7 +94,7 @@ async fn reserve(
     let (app, caller, claim) = (Arc::clone(&context.app), context.caller.clone(), context.claim.clone());
     let tenant = caller.tenant;
     let unit = async move |connection: &mut crate::store::Connection| {
-        let ReadTransaction { connection: through, processor, charge } = read;
+        let ReadTransaction { connection: through, age, processor, charge } = read;
         // What is decided here holds until it is written: nobody decides about this charge, or changes the connection, meanwhile.
         members::hold(connection, &caller).await?;
         connection.lock_shared(&Lock::Connections(tenant)).await?;
@@ -104,7 +104,7 @@ async fn reserve(
         {
             return Ok(Reserved::Before(claim.clone(), bound));
         }
-        processors::check_unchanged(connection, tenant, &through).await?;
+        processors::check_unchanged(connection, tenant, &through, age).await?;
         let through = through.id;
         let own = refunds::list_of_transaction(connection, tenant, through, &charge.id).await?;
         let now = app.env.now();
@@ -174,7 +174,11 @@ fn metadata_at_processor(
 
 /// Runs the first attempt up to the deadline. It goes on when the caller goes away, because this is a task of the server's, and
 /// in a task of its own when the deadline passes.
-async fn submit_inline(context: &Context, refund: StoredRefund, processor: Arc<dyn PaymentProcessor>) -> StoredRefund {
+async fn submit_inline(
+    context: &Context,
+    refund: Box<StoredRefund>,
+    processor: Arc<dyn PaymentProcessor>,
+) -> Box<StoredRefund> {
     let app = &context.app;
     let attempt = submit::attempt(Arc::clone(app), refund.clone(), processor);
     let mut attempt = Box::pin(AssertUnwindSafe(attempt).catch_unwind());

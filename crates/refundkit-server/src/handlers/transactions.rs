@@ -15,13 +15,15 @@ use crate::{
     error::Error,
     processors::{self, Connected},
     registry::{Answer, Context, Handle},
-    store::refunds,
+    store::{Age, refunds},
 };
 
 /// A payment, read just now, and what our books say of it.
 pub struct ReadTransaction {
     /// The connection that it was read through.
     pub connection: Arc<ProcessorConnection>,
+    /// When the connection was as it is here.
+    pub age: Age,
     /// The processor.
     pub processor: Arc<dyn PaymentProcessor>,
     /// The charge.
@@ -41,10 +43,11 @@ pub async fn read(
             stripe::check_transaction_id(id).map_err(|not| Error::validation(field, not.message).hint(not.hint))?;
         }
     }
-    let Connected { connection, processor } = processors::connected(&context.app, context.caller.tenant, name).await?;
+    let Connected { connection, processor, age } =
+        processors::connected(&context.app, context.caller.tenant, name).await?;
     let reading = timeout(context.app.submit_deadline, processor.retrieve_charge(id)).await;
     let charge = reading.map_err(|_| late(name, context.app.submit_deadline))?.map_err(Error::from_processor)?;
-    Ok(ReadTransaction { connection, processor, charge })
+    Ok(ReadTransaction { connection, age, processor, charge })
 }
 
 /// The processor did not answer before the deadline; nothing was written.

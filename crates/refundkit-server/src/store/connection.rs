@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use refundkit::{IdText, Timestamp};
 
-use super::{StoreError, postgres::Session, row::Row, sqlite::Handle};
+use super::{StoreError, memory::Age, postgres::Session, row::Row, sqlite::Handle};
 
 /// A connection, to write with or to read with.
 pub enum Connection {
@@ -17,12 +17,14 @@ pub enum Connection {
     Postgres(Session),
 }
 
+// What waits for a database server is in a box of its own: whatever is asked of SQLite, which answers at once, stays small without
+// it, and so does every future that asks.
 impl Connection {
     /// Runs a statement that changes rows; answers how many.
     pub(super) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.execute(sql, params),
-            Self::Postgres(session) => session.execute(sql, params).await,
+            Self::Postgres(session) => Box::pin(session.execute(sql, params)).await,
         }
     }
 
@@ -31,7 +33,7 @@ impl Connection {
     pub(super) async fn queue(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.execute(sql, params).map(drop),
-            Self::Postgres(session) => session.queue(sql, params).await,
+            Self::Postgres(session) => Box::pin(session.queue(sql, params)).await,
         }
     }
 
@@ -44,7 +46,7 @@ impl Connection {
     ) -> Result<Option<T>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.fetch_optional(sql, params, read),
-            Self::Postgres(session) => session.fetch_optional(sql, params, read).await,
+            Self::Postgres(session) => Box::pin(session.fetch_optional(sql, params, read)).await,
         }
     }
 
@@ -67,7 +69,15 @@ impl Connection {
     ) -> Result<Vec<T>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.fetch_all(sql, params, read),
-            Self::Postgres(session) => session.fetch_all(sql, params, read).await,
+            Self::Postgres(session) => Box::pin(session.fetch_all(sql, params, read)).await,
+        }
+    }
+
+    /// Whether API keys and connections are certainly as they were at this age. A unit of work can know it where nobody else writes.
+    pub fn is_unchanged_since(&self, age: Age) -> bool {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.is_unchanged_since(age),
+            Self::Postgres(_) => false,
         }
     }
 

@@ -171,8 +171,8 @@ impl Store {
     {
         match &self.0 {
             Database::Sqlite(database) => database.writer.run(unit).await,
-            Database::Postgres(database) => database.write(unit).await,
-            Database::Simulated(database) => database.write(unit).await,
+            Database::Postgres(database) => Box::pin(database.write(unit)).await,
+            Database::Simulated(database) => Box::pin(database.write(unit)).await,
         }
     }
 
@@ -180,8 +180,8 @@ impl Store {
     pub async fn read(&self) -> Result<Reader, StoreError> {
         Ok(Reader(match &self.0 {
             Database::Sqlite(database) => Lent::Sqlite(database.readers.acquire().await?),
-            Database::Postgres(database) => Lent::Own(database.read().await?),
-            Database::Simulated(database) => Lent::Sqlite(database.read().await?),
+            Database::Postgres(database) => Lent::Own(Box::pin(database.read()).await?),
+            Database::Simulated(database) => Lent::Sqlite(Box::pin(database.read()).await?),
         }))
     }
 

@@ -19,6 +19,7 @@ use crate::limits;
 
 pub mod askers;
 pub mod search;
+pub mod state;
 
 /// A refund with everything known of it.
 #[derive(Debug, Clone)]
@@ -201,40 +202,6 @@ pub async fn read_many(
     let mut found = connection.fetch_all(&sql.text, &sql.params, read).await?;
     found.sort_by_cached_key(|refund| ids.iter().position(|id| *id == refund.id));
     Ok(found)
-}
-
-/// Reads anew what [`update_state`] may have changed of a refund; the rest never changes.
-pub async fn reload(connection: &mut Connection, mut refund: StoredRefund) -> Result<Option<StoredRefund>, StoreError> {
-    const SQL: &str = "SELECT state, refusal, updated_at FROM refunds
-        WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    let params = params![refund.tenant.organization_id, refund.tenant.environment, refund.id];
-    let found = connection.fetch_optional(SQL, params, |row| {
-        refund.state = row.json("state")?;
-        refund.refusal = row.json_optional("refusal")?;
-        refund.updated_at = row.timestamp("updated_at")?;
-        Ok(())
-    });
-    Ok(found.await?.map(|()| refund))
-}
-
-/// Writes where a refund stands now.
-pub async fn update_state(connection: &mut Connection, refund: &StoredRefund) -> Result<(), StoreError> {
-    const SQL: &str =
-        "UPDATE refunds SET status = $4, state = $5, external_refund_id = $6, refusal = $7, updated_at = $8, stage = $9
-        WHERE organization_id = $1 AND environment = $2 AND id = $3";
-    let refusal = refund.refusal.as_ref().map(|refusal| to_json("refusal", refusal)).transpose()?;
-    let params = params![
-        refund.tenant.organization_id,
-        refund.tenant.environment,
-        refund.id,
-        refund.state.status(),
-        to_json("state", &refund.state)?,
-        refund.state.external_refund_id(),
-        refusal,
-        refund.updated_at,
-        refund.state.stage(),
-    ];
-    connection.queue(SQL, params).await
 }
 
 /// Lists a charge's refunds by our own books: what the rules need of them. Those that never came to anything are left out.

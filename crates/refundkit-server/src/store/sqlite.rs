@@ -20,10 +20,12 @@ use rusqlite::{
 use super::{
     StoreError,
     connection::Param,
+    memory::Age,
     row::{Row, Value},
 };
 use crate::limits;
 pub(super) use readers::{Reader, Readers};
+use writer::Counting;
 pub(super) use writer::Writer;
 
 /// The database.
@@ -69,6 +71,8 @@ pub(super) enum Kind {
 pub struct Handle {
     sqlite: rusqlite::Connection,
     kind: Kind,
+    /// Of the one that writes.
+    counting: Option<Counting>,
     /// By where the text is: nearly every statement is a constant.
     known: RefCell<BTreeMap<(usize, usize), Arc<Known>>>,
 }
@@ -84,7 +88,7 @@ struct Known {
 
 impl Handle {
     fn new(sqlite: rusqlite::Connection, kind: Kind) -> Self {
-        Self { sqlite, kind, known: RefCell::default() }
+        Self { sqlite, kind, counting: None, known: RefCell::default() }
     }
 
     /// A connection that writes, to a file that is made when it is missing and whose tables are brought up to date.
@@ -110,6 +114,11 @@ impl Handle {
         sqlite.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED_MAX);
         keep_plans(&sqlite)?;
         Ok(Self::new(sqlite, kind))
+    }
+
+    /// Whether what may be remembered is certainly as it was at this age.
+    pub(super) fn is_unchanged_since(&self, age: Age) -> bool {
+        self.counting.as_ref().is_some_and(|counting| counting.is_unchanged_since(age))
     }
 
     /// The connection as SQLite's own library sees it.

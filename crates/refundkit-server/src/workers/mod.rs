@@ -104,7 +104,8 @@ pub async fn work(app: &Arc<App>, job: &ClaimedJob) -> Result<(), Error> {
         let mut connection = app.store.read().await?;
         refunds::find(&mut connection, job.tenant, job.refund_id).await?
     };
-    let Some(refund) = refund else { return Err(Error::internal(format!("{} has a job and no row", job.refund_id))) };
+    let refund = refund.map(Box::new);
+    let refund = refund.ok_or_else(|| Error::internal(format!("{} has a job and no row", job.refund_id)))?;
     let step = lifecycle::next_step(&refund.state, app.env.now());
     if step == Step::Nothing {
         return finish(app, job).await;
@@ -116,7 +117,7 @@ pub async fn work(app: &Arc<App>, job: &ClaimedJob) -> Result<(), Error> {
         Step::Look => submit::look(app, &refund, processor.as_ref()).await.map(drop),
         // Accepted meanwhile: its job says so from its next change on.
         Step::Poll => poll::poll(app, &refund, processor.as_ref()).await.map(drop),
-        Step::RepeatCancel => poll::repeat_cancel(app, refund, processor).await,
+        Step::RepeatCancel => poll::repeat_cancel(app, *refund, processor).await,
         Step::Nothing => Ok(()),
     }
 }

@@ -23,7 +23,7 @@ pub async fn poll(
     app: &Arc<App>,
     refund: &StoredRefund,
     processor: &dyn PaymentProcessor,
-) -> Result<StoredRefund, Error> {
+) -> Result<Box<StoredRefund>, Error> {
     let Some(external_id) = refund.state.external_refund_id() else {
         return Err(Error::internal(format!("{} is watched and has no id at the processor", refund.id)));
     };

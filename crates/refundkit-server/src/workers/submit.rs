@@ -21,9 +21,9 @@ use crate::{
 /// Sends the refund's stored request, for the attempt that was written down before, and records the outcome.
 pub async fn attempt(
     app: Arc<App>,
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     processor: Arc<dyn PaymentProcessor>,
-) -> Result<StoredRefund, Error> {
+) -> Result<Box<StoredRefund>, Error> {
     let outcome = processor.submit_refund(&refund.prepared).await;
     let word = match &outcome {
         Outcome::Accepted(_) => "accepted",
@@ -48,7 +48,11 @@ pub async fn attempt(
 }
 
 /// Begins an attempt, in a commit of its own before the call goes out, and makes it.
-pub async fn send(app: &Arc<App>, refund: StoredRefund, processor: Arc<dyn PaymentProcessor>) -> Result<(), Error> {
+pub async fn send(
+    app: &Arc<App>,
+    refund: Box<StoredRefund>,
+    processor: Arc<dyn PaymentProcessor>,
+) -> Result<(), Error> {
     match progress::apply(app, refund.tenant, refund.id, Command::BeginAttempt, progress::system(), None).await {
         Ok(begun) => attempt(Arc::clone(app), begun, processor).await.map(drop),
         // Somebody was faster, or it is too late to send: the state says what is next.
@@ -61,7 +65,7 @@ pub async fn send(app: &Arc<App>, refund: StoredRefund, processor: Arc<dyn Payme
 /// Looks for the refund among the charge's, and sends it again only when it is not there.
 pub async fn look_then_send(
     app: &Arc<App>,
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     processor: Arc<dyn PaymentProcessor>,
 ) -> Result<(), Error> {
     match look(app, &refund, processor.as_ref()).await? {
@@ -75,15 +79,15 @@ pub async fn look(
     app: &Arc<App>,
     refund: &StoredRefund,
     processor: &dyn PaymentProcessor,
-) -> Result<Option<StoredRefund>, Error> {
+) -> Result<Option<Box<StoredRefund>>, Error> {
     match processor.find_refund(&refund.external_transaction_id, refund.id).await {
         Ok(Some(found)) => {
-            record(app, refund.clone(), Command::LookedFor(Some(found))).await?;
+            record(app, Box::new(refund.clone()), Command::LookedFor(Some(found))).await?;
             Ok(None)
         }
-        Ok(None) => record(app, refund.clone(), Command::LookedFor(None)).await.map(Some),
+        Ok(None) => record(app, Box::new(refund.clone()), Command::LookedFor(None)).await.map(Some),
         Err(error) => {
-            record(app, refund.clone(), Command::LookFailed(error)).await?;
+            record(app, Box::new(refund.clone()), Command::LookFailed(error)).await?;
             Ok(None)
         }
     }
@@ -92,10 +96,10 @@ pub async fn look(
 /// Asks the processor to take a refund back, and records what it says. Answers its words when it refused.
 pub async fn cancel(
     app: Arc<App>,
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     processor: Arc<dyn PaymentProcessor>,
     claim: Option<Claim>,
-) -> Result<(StoredRefund, Option<ProcessorErrorDetail>), Error> {
+) -> Result<(Box<StoredRefund>, Option<ProcessorErrorDetail>), Error> {
     let State::RequiresAction { accepted } = &refund.state else { return Ok((refund, None)) };
     // The key changes with the refund and by the hour: what Stripe remembers of a try (a refusal, a 500) must not be its answer
     // to all later ones. A second cancellation of one refund changes nothing, so that a new key is safe.
@@ -110,16 +114,20 @@ pub async fn cancel(
     Ok((refund, said))
 }
 
-async fn record(app: &Arc<App>, refund: StoredRefund, command: Command) -> Result<StoredRefund, Error> {
-    record_under(app, refund, command, None).await
+fn record(
+    app: &Arc<App>,
+    refund: Box<StoredRefund>,
+    command: Command,
+) -> impl Future<Output = Result<Box<StoredRefund>, Error>> + Send {
+    record_under(app, refund, command, None)
 }
 
 async fn record_under(
     app: &Arc<App>,
-    refund: StoredRefund,
+    refund: Box<StoredRefund>,
     command: Command,
     claim: Option<Claim>,
-) -> Result<StoredRefund, Error> {
+) -> Result<Box<StoredRefund>, Error> {
     match progress::apply_to(app, refund, command, progress::system(), claim).await {
         Ok(refund) => Ok(refund),
         Err(NotApplied::Failed(error)) => Err(error),

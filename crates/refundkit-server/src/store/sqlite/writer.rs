@@ -18,7 +18,7 @@ use crate::{
     limits,
     store::{
         Connection, StoreError,
-        memory::{COUNTED_TABLES, Changes},
+        memory::{Age, COUNTED_TABLES, Changes},
     },
 };
 
@@ -49,6 +49,7 @@ impl Writer {
         let (finished, done) = oneshot::channel();
         let changes = Changes::default();
         let counting = Counting::start(&mut handle.sqlite, changes.clone())?;
+        handle.counting = Some(counting.clone());
         thread::spawn(move || {
             write_groups(Connection::Sqlite(handle), units, &counting);
             let _ = finished.send(());
@@ -100,7 +101,8 @@ impl Writer {
 }
 
 /// Counts the groups that changed what may be remembered.
-struct Counting {
+#[derive(Clone)]
+pub(super) struct Counting {
     /// A row of such a table was written since the last commit.
     touched: Arc<AtomicBool>,
     changes: Changes,
@@ -116,6 +118,11 @@ impl Counting {
             }
         }))?;
         Ok(Self { touched, changes })
+    }
+
+    /// Whether no group since this age has changed it, and the one under way has not either.
+    pub(super) fn is_unchanged_since(&self, age: Age) -> bool {
+        self.changes.now() == age && !self.touched.load(Ordering::Relaxed)
     }
 
     /// A group is over. A commit that failed may have succeeded, so that its changes count too.
@@ -240,6 +247,31 @@ mod tests {
             Box::pin(async { count })
         });
         assert_eq!(count.await.unwrap(), i64::from(third.is_ok()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_unit_knows_whether_connections_are_as_they_were() {
+        let mut database = rusqlite::Connection::open_in_memory().unwrap();
+        crate::store::sqlite::migrations::run(&mut database).unwrap();
+        let writer = Writer::start(Handle::new(database, Kind::Writer)).unwrap();
+        let changing = async |sql: &'static str, age: Age| {
+            let unit = writer.run::<_, StoreError, _>(move |connection| {
+                let before = connection.is_unchanged_since(age);
+                let ran = run(connection, sql).map(|()| (before, connection.is_unchanged_since(age)));
+                Box::pin(async { ran })
+            });
+            unit.await.unwrap()
+        };
+        let first = writer.changes.now();
+        assert_eq!(changing("SELECT 1", first).await, (true, true));
+        assert_eq!(changing("UPDATE organizations SET name = 'nobody' WHERE id = 'none'", first).await, (true, true));
+        // Seen from the change on: in the unit that makes it, before anything is committed, and behind it.
+        let insert = "INSERT INTO organizations (id, name, created_at) VALUES ('org', 'name', 1)";
+        assert_eq!(changing(insert, first).await, (true, false));
+        assert_eq!(changing("SELECT 1", first).await, (false, false));
+        let second = writer.changes.now();
+        assert_eq!(changing("SELECT 1", second).await, (true, true));
+        assert_eq!(changing("SELECT 1", Age::UNKNOWN).await, (false, false));
     }
 
     #[tokio::test(flavor = "multi_thread")]

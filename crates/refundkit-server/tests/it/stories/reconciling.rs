@@ -138,7 +138,7 @@ async fn a_refund_that_stripe_does_not_have_is_told_and_changes_nothing() {
             let mut refund = refunds::find(connection, tenant, refund_id).await?.unwrap();
             let stored = serde_json::to_string(&refund.state).unwrap().replace(&external, "re_neverGiven");
             refund.state = serde_json::from_str(&stored).unwrap();
-            refunds::update_state(connection, &refund).await
+            refunds::state::update(connection, &refund).await
         })
     });
     changed.await.unwrap();

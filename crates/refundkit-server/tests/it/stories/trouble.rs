@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use refundkit::{
+    ProcessorErrorDetail,
+    processor::{Outcome, ProcessorError, ProcessorErrorKind},
+};
+use refundkit_core::lifecycle::Command;
 use refundkit_sandbox::{Fault, FaultRule, Method};
+use refundkit_server::{progress, store::refunds};
 use serde_json::json;
 
 use crate::support::{Setting, Stage};
@@ -89,6 +95,39 @@ async fn a_slow_answer_is_202_at_the_deadline_and_arrives_behind_it() {
     assert_eq!(refund["stage"], "submitting");
     stage.until(refund["id"].as_str().unwrap(), "completed").await;
     assert_eq!(stage.refunded_at_stripe(CHARGE).await, (4200, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_a_refund_that_has_moved_since_it_was_loaded_is_held_against_where_it_stands() {
+    let stage = Stage::with(Setting { submit_deadline: Duration::from_millis(100), ..Setting::default() }).await;
+    stage.fault(&FaultRule::once(Method::Post, "/v1/refunds", Fault::Delay { ms: 1500 })).await;
+    let answer = stage.create(CHARGE, 4200).await;
+    let id = answer.data(202)["id"].as_str().unwrap().to_owned();
+    let loaded = {
+        let (tenant, mut connection) = (stage.tenant().await, stage.app.store.read().await.unwrap());
+        refunds::find(&mut connection, tenant, id.parse().unwrap()).await.unwrap().unwrap()
+    };
+    stage.until(&id, "completed").await;
+    let trail = stage.trail(&id).await;
+    // As by an attempt whose time-out is noticed late: the refund was being sent when this one began.
+    let silence = ProcessorError {
+        kind: ProcessorErrorKind::Unavailable,
+        detail: ProcessorErrorDetail {
+            name: "stripe".to_owned(),
+            code: None,
+            message: "Stripe did not answer.".to_owned(),
+            request_id: None,
+            status_code: None,
+        },
+        hint: None,
+        retry_after_ms: None,
+    };
+    let command = Command::SubmissionAnswered(Outcome::Unknown(silence));
+    let told = progress::apply_to(&stage.app, Box::new(loaded), command, progress::system(), None).await.unwrap();
+    assert_eq!(told.state.status(), refundkit::RefundStatus::Completed);
+    assert_eq!(stage.get(&format!("/v1/refunds/{id}")).await.data(200)["status"], "completed");
+    assert_eq!(stage.trail(&id).await, trail);
+    stage.assert_days_agree().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
