@@ -1,4 +1,5 @@
-//! The one road on which a refund moves: load it, let the rules decide, record the decision. All in one transaction.
+//! The one road on which a refund moves: load it, let the rules decide, record the decision. All in one transaction; what was loaded
+//! before it is held against the row where the decision is written.
 //!
 //! Answers to our calls, looks (planned or asked for by news), comparisons and cancellations all come through [`apply`]. The rules are in `refundkit_core`; the calls to
 //! processors are the handlers' and the workers'.
@@ -216,6 +217,7 @@ async fn apply_within(
         Target::Loaded(refund) => (refund, false),
     };
     if let (Command::Observed(copy), Some(began_at)) = (&command, read_began_at)
+        && is_read
         && refund.updated_at > began_at
         && copy.status.status() != refund.state.status()
     {

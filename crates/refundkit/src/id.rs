@@ -15,7 +15,7 @@ const BITS_AT_ONCE: u128 = (1 << (5 * DIGITS_AT_ONCE)) - 1;
 const TEXT_LENGTH_MAX: usize = 5 + ENCODED_LENGTH;
 
 /// An id as text, in place: ids are written often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdText {
     bytes: [u8; TEXT_LENGTH_MAX],
     length: u8,
@@ -49,6 +49,24 @@ impl IdText {
     /// The text's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl AsRef<str> for IdText {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -97,7 +115,11 @@ macro_rules! ids {
             pub const fn from_bits(bits: u128) -> Self { Self(bits) }
 
             /// The id as text, without an allocation.
-            pub fn text(self) -> IdText { IdText::new(concat!($prefix, "_"), self.0) }
+            pub fn text(self) -> IdText {
+                const PREFIX: &str = concat!($prefix, "_");
+                const { assert!(PREFIX.len() + ENCODED_LENGTH <= TEXT_LENGTH_MAX) }
+                IdText::new(PREFIX, self.0)
+            }
         }
 
         impl fmt::Display for $name {

@@ -1,8 +1,9 @@
 //! What nearly every request asks for and hardly anything changes (whose key this is, which connection an environment has),
 //! remembered for as long as it certainly has not changed.
 //!
-//! A SQLite file has one server, so this process makes every change: its writer counts them, after the commit and before whoever
-//! asked for the change hears of it. What was read under an older count is forgotten. At PostgreSQL another instance may have
+//! A SQLite file has one server, so this process makes every such change: its writer counts them, after the commit and before whoever
+//! asked for the change hears of it. What was read under an older count is forgotten. Commands beside the server make new rows only;
+//! whatever else is committed from outside is counted before the next group is written. At PostgreSQL another instance may have
 //! changed it, so that nothing is remembered there.
 
 use std::{

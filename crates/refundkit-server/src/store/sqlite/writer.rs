@@ -4,7 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     thread,
 };
@@ -106,6 +106,8 @@ pub(super) struct Counting {
     /// A row of such a table was written since the last commit.
     touched: Arc<AtomicBool>,
     changes: Changes,
+    /// SQLite's count of what was committed from outside this process, as it was when the last group began.
+    outside: Arc<AtomicI64>,
 }
 
 impl Counting {
@@ -117,7 +119,18 @@ impl Counting {
                 noted.store(true, Ordering::Relaxed);
             }
         }))?;
-        Ok(Self { touched, changes })
+        let outside = Arc::new(AtomicI64::new(commits_from_outside(sqlite)?));
+        Ok(Self { touched, changes, outside })
+    }
+
+    /// A group begins, and nobody else can commit until it is over. What was committed from outside since the last one (by a command
+    /// beside the server, by somebody's own hand) counts as a change, whatever it was.
+    fn group_begins(&self, sqlite: &rusqlite::Connection) -> Result<(), StoreError> {
+        let outside = commits_from_outside(sqlite)?;
+        if self.outside.swap(outside, Ordering::Relaxed) != outside {
+            self.changes.count();
+        }
+        Ok(())
     }
 
     /// Whether no group since this age has changed it, and the one under way has not either.
@@ -133,6 +146,10 @@ impl Counting {
     }
 }
 
+fn commits_from_outside(sqlite: &rusqlite::Connection) -> Result<i64, StoreError> {
+    Ok(sqlite.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
+}
+
 fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>, counting: &Counting) {
     let mut group = Vec::with_capacity(limits::WRITES_GROUPED_MAX);
     while units.blocking_recv_many(&mut group, limits::WRITES_GROUPED_MAX) > 0 {
@@ -140,7 +157,7 @@ fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>, cou
         // More than one round only when a unit spoilt the one before it: those behind it had not run.
         while waiting.len() > 0 {
             let mut ran = Vec::with_capacity(waiting.len());
-            let committed = commit_group(&mut connection, &mut waiting, &mut ran);
+            let committed = commit_group(&mut connection, counting, &mut waiting, &mut ran);
             if committed.is_err() {
                 // The transaction may or may not still be open; either way nothing of the group stands.
                 let _ = sqlite(&connection).map(|sqlite| sqlite.execute_batch("ROLLBACK"));
@@ -159,10 +176,12 @@ fn write_groups(mut connection: Connection, mut units: mpsc::Receiver<Unit>, cou
 /// savepoint for each unit would have every create pay for it.
 fn commit_group(
     connection: &mut Connection,
+    counting: &Counting,
     waiting: &mut impl Iterator<Item = Unit>,
     ran: &mut Vec<Ran>,
 ) -> Result<(), StoreError> {
-    if let Err(error) = control(connection, "BEGIN IMMEDIATE") {
+    let begun = control(connection, "BEGIN IMMEDIATE");
+    if let Err(error) = begun.and_then(|()| counting.group_begins(sqlite(connection)?)) {
         // Nothing runs: whoever waits learns it from the channel that is dropped with the unit.
         waiting.for_each(drop);
         return Err(error);
@@ -272,6 +291,32 @@ mod tests {
         let second = writer.changes.now();
         assert_eq!(changing("SELECT 1", second).await, (true, true));
         assert_eq!(changing("SELECT 1", Age::UNKNOWN).await, (false, false));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_changed_from_outside_is_counted_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refundkit.db");
+        let writer = Writer::start(Handle::open_to_write(&path, Kind::Writer).unwrap()).unwrap();
+        let is_unchanged = async |age: Age| {
+            let unit = writer.run::<_, StoreError, _>(move |connection| {
+                let is_unchanged = connection.is_unchanged_since(age);
+                Box::pin(async move { Ok(is_unchanged) })
+            });
+            unit.await.unwrap()
+        };
+        let insert = |id: &str| {
+            let hand = rusqlite::Connection::open(&path).unwrap();
+            hand.execute("INSERT INTO organizations (id, name, created_at) VALUES (?1, 'name', 1)", [id]).unwrap();
+        };
+        // Also before the first group.
+        let first = writer.changes.now();
+        insert("one");
+        assert!(!is_unchanged(first).await);
+        let second = writer.changes.now();
+        assert!(is_unchanged(second).await);
+        insert("two");
+        assert!(!is_unchanged(second).await);
     }
 
     #[tokio::test(flavor = "multi_thread")]

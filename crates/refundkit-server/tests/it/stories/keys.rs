@@ -1,5 +1,7 @@
 //! Keys and connections: what is shown once, what is refused, what is never shown.
 
+use std::time::Duration;
+
 use refundkit_sandbox::{DEV_SECRET_KEY, Fault, FaultRule, Method as StripeMethod};
 use reqwest::Method;
 use serde_json::json;
@@ -49,6 +51,20 @@ async fn wrong_keys_are_told_what_they_are_and_never_repeated() {
         assert!(!refused.body.to_string().contains(key), "{}", refused.body);
         assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_taken_away_while_a_create_reads_its_charge_refunds_nothing() {
+    let stage = Stage::new().await;
+    // So that everything about the connection is remembered already.
+    stage.create("ch_1N4HbSKz9cXRvFYr", 100).await.data(201);
+    stage.fault(&FaultRule::once(StripeMethod::Get, "/v1/charges", Fault::Delay { ms: 2000 })).await;
+    let (created, ()) = tokio::join!(stage.create("ch_1N4HbSKz9cXRvFYr", 200), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stage.delete("/v1/processors/stripe").await.data(200);
+    });
+    created.error(422, "processor_not_connected");
+    assert_eq!(stage.refunded_at_stripe("ch_1N4HbSKz9cXRvFYr").await, (100, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
