@@ -204,6 +204,6 @@ async fn a_secret_pasted_anywhere_is_in_no_log_and_in_no_answer() {
             break;
         }
         assert!(waited.elapsed().as_secs() < 10, "{log}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
